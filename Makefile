@@ -1,0 +1,49 @@
+# make demo   the whole study on the embedded default, from clips to report
+# make test   lint and tests
+# make system the system packages (needs root, Debian or Ubuntu); both targets call it
+# Each sets up everything that it needs, in .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := $(VENV)/bin
+
+# What the headless OpenCV, PyAV and matplotlib wheels need beyond a bare Debian. A lab computer
+# (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1.
+SYSTEM_PACKAGES := libglib2.0-0
+ifdef LAB
+SYSTEM_PACKAGES += libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb
+endif
+ENOUGH := $(VENV)/.installed
+
+.PHONY: demo test lint system clean
+
+demo: system $(ENOUGH)
+	$(BIN)/bodyscene run studies/demo.toml --cores $(CORES)
+
+test: system $(ENOUGH) lint
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
+
+lint: $(ENOUGH)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(ENOUGH): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[models,dev]" --constraint constraints.txt
+	touch $@
+
+# Asks for root only where a package is missing; says what to install where there is no apt.
+system:
+	@missing=""; for package in $(SYSTEM_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "Please install the equivalents of:$$missing" >&2; exit 0; fi; \
+	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -q && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing
+
+clean:
+	rm -rf $(VENV) results

@@ -1,0 +1,1 @@
+"""Tables in; estimates, figures and a report out."""

@@ -1,0 +1,128 @@
+"""Files that are whole or absent, folders with one writer, and hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from study.errors import StudyError
+
+LOCK_NAME = ".bodyscene.lock"
+LOCK_HELD = "BODYSCENE_LOCK_HELD"
+PARTIAL_MARK = ".partial-"
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
+
+    The temporary name keeps the suffix, because writers choose their format by it. A crash
+    leaves `path` as it was, so a file under its final name is always a whole one.
+
+    Raises
+    ------
+    StudyError
+        When the disk is full; the message names the file and the space left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{PARTIAL_MARK}{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StudyError(
+                f"{path}: the disk is full ({error.strerror}). Nothing half-written was kept; "
+                "free some space and repeat the command, it goes on where it stopped."
+            ) from error
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as readable JSON, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Write `text` unless the file holds it already, so that its time tells of a real change."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def sweep_partial_files(folder: Path) -> int:
+    """Delete what a killed writer left under `folder`; return how many files that was."""
+    left = list(folder.rglob(f"{PARTIAL_MARK}*")) if folder.is_dir() else []
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def key_of(*parts: Any) -> str:
+    """Return 16 hex digits that change when any of the (JSON-able) parts changes."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; a second writer is refused, a dead one is forgotten.
+
+    The kernel releases the lock when its holder ends, however it ends. Commands that a workflow
+    starts inherit the lock of the workflow through the environment.
+
+    Raises
+    ------
+    StudyError
+        When another process holds the folder; the message names it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock_path = folder.resolve() / LOCK_NAME
+    if os.environ.get(LOCK_HELD) == str(lock_path):
+        yield
+        return
+    with lock_path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise StudyError(
+                f"{folder}: {holder} is writing into this results folder. Wait until it ends, "
+                "or give another folder with --results."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        os.environ[LOCK_HELD] = str(lock_path)
+        try:
+            yield
+        finally:
+            del os.environ[LOCK_HELD]
+            lock.truncate(0)

@@ -1,0 +1,137 @@
+"""Where things lie in a results folder: the one place that knows the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Results:
+    """The paths of one study's results.
+
+    Attributes
+    ----------
+    root : Path
+        The results folder, by default ``results/STUDY_NAME``.
+    """
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """The resolved study file: every field with the value that was used."""
+        return self.root / "study.toml"
+
+    @property
+    def provenance(self) -> Path:
+        """Seed, package versions, git commit and machine."""
+        return self.root / "provenance.json"
+
+    @property
+    def log(self) -> Path:
+        """What every command said, with times."""
+        return self.root / "bodyscene.log"
+
+    def step(self, name: str) -> Path:
+        """The settings that one step depends on; its time changes only when they do."""
+        return self.root / "steps" / f"{name}.json"
+
+    def stamp(self, name: str) -> Path:
+        """Written when a step is done: the hashes of the tables that it made."""
+        return self.root / "steps" / f"{name}.done.json"
+
+    @property
+    def sources(self) -> Path:
+        """Rendered source clips of the synthetic world, with masks and clean backgrounds."""
+        return self.root / "sources"
+
+    @property
+    def masks(self) -> Path:
+        """A bit-packed person mask per clip, with its provenance."""
+        return self.root / "masks"
+
+    @property
+    def clips(self) -> Path:
+        """Every clip found, its split, and why it was left out."""
+        return self.root / "clips.csv"
+
+    @property
+    def stimuli(self) -> Path:
+        """The versions of the clips: ``stimuli/CONDITION/ACTION/CLIP.mkv``."""
+        return self.root / "stimuli"
+
+    @property
+    def manifest(self) -> Path:
+        """A row per version of a clip."""
+        return self.root / "manifest.csv"
+
+    @property
+    def contact_sheets(self) -> Path:
+        """One picture per action."""
+        return self.root / "contact_sheets"
+
+    @property
+    def choices(self) -> Path:
+        """The fixed set of labels of every action."""
+        return self.root / "choices.csv"
+
+    @property
+    def trials(self) -> Path:
+        """The participants' lists."""
+        return self.root / "trials.csv"
+
+    @property
+    def balance(self) -> Path:
+        """How balanced the lists are, in words."""
+        return self.root / "balance.txt"
+
+    @property
+    def frames(self) -> Path:
+        """Frames of the stimuli at network size, memory-mapped."""
+        return self.root / "frames"
+
+    def model(self, name: str, seed: int) -> Path:
+        """Checkpoints and learning curve of one trained network."""
+        return self.root / "models" / name / f"seed-{seed}"
+
+    def checkpoint(self, name: str, seed: int) -> Path:
+        """The finished weights of one network."""
+        return self.model(name, seed) / "final.safetensors"
+
+    def learning_curve(self, name: str, seed: int) -> Path:
+        """A row per epoch."""
+        return self.model(name, seed) / "log.csv"
+
+    def logits(self, name: str, seed: int) -> Path:
+        """Clip-level class scores of one network, a row per stimulus and way of reading it."""
+        return self.root / "logits" / f"{name}-seed{seed}.parquet"
+
+    @property
+    def margins(self) -> Path:
+        """Margin of the right answer on the validation clips, per action and network."""
+        return self.root / "margins.csv"
+
+    def model_responses(self, name: str, seed: int) -> Path:
+        """Response rows of one network."""
+        return self.root / "responses" / f"{name}-seed{seed}.csv"
+
+    @property
+    def simulated_responses(self) -> Path:
+        """Response rows of the simulated observers."""
+        return self.root / "responses" / "simulated.csv"
+
+    @property
+    def analysis(self) -> Path:
+        """Tables of estimates."""
+        return self.root / "analysis"
+
+    @property
+    def figures(self) -> Path:
+        """Figures as PDF, SVG and PNG, each with its data."""
+        return self.root / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The report: one HTML file that needs no other."""
+        return self.root / "report.html"

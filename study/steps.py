@@ -1,0 +1,62 @@
+"""Which fields of the study file each step of the workflow depends on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from study.config import Study
+from study.errors import check_one_of
+from study.files import write_if_changed
+from study.results import Results
+
+# Fields that say how to compute, not what: a change of them does not redo a step.
+HOW_NOT_WHAT = {"masks": {"device", "batch_size"}, "training": {"device", "threads"}}
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "stimuli": ("seed", "dataset", "split", "masks", "versions"),
+    "frames": (),
+    "plan": ("seed", "trials"),
+    "train": ("training",),
+    "score": (),
+    "simulate": ("seed", "observers"),
+    "fit": ("analysis",),
+    "report": ("name", "title"),
+}
+
+
+def step_settings(study: Study, step: str, model: str | None = None) -> dict[str, Any]:
+    """Return the JSON-able settings that one step depends on.
+
+    Parameters
+    ----------
+    step : str
+        A key of `SECTIONS`.
+    model : str, optional
+        For train and score: the network whose own settings are added (its seeds are not: every
+        seed is a training of its own).
+    """
+    check_one_of("step", step, SECTIONS)
+    content = study.model_dump(mode="json")
+    settings = {name: content[name] for name in SECTIONS[step]}
+    if step == "frames":
+        settings["image_size"] = study.training.image_size
+    for name, fields in HOW_NOT_WHAT.items():
+        if isinstance(settings.get(name), dict):
+            settings[name] = {k: v for k, v in settings[name].items() if k not in fields}
+    if model is not None:
+        own = study.model(model).model_dump(mode="json")
+        # How an absent part is read matters to scoring alone.
+        dropped = {"seeds"} | ({"absent_part"} if step == "train" else set())
+        settings["model"] = {key: value for key, value in own.items() if key not in dropped}
+    return settings
+
+
+def write_step_settings(study: Study, results: Results) -> None:
+    """Write the settings of every step; a file's time changes only if its content does."""
+    names = [(step, step, None) for step in SECTIONS if step not in ("train", "score")]
+    for model in study.models:
+        names += [(f"{step}-{model.name}", step, model.name) for step in ("train", "score")]
+    for name, step, model_name in names:
+        text = json.dumps(step_settings(study, step, model_name), indent=2, sort_keys=True)
+        write_if_changed(results.step(name), text + "\n")
