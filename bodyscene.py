@@ -36,6 +36,8 @@ ModelName = Annotated[str | None, typer.Option("--model", help="only this model 
 Seed = Annotated[int | None, typer.Option("--seed", help="only this seed of the model")]
 
 ALL_CORES = os.cpu_count() or 1
+# Set for the commands that a workflow starts.
+IN_RUN = "BODYSCENE_IN_RUN"
 log = logging.getLogger("bodyscene")
 
 
@@ -44,8 +46,8 @@ def run(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL
     """Do the whole study, from clips to report; only what is missing or changed is done."""
     from study.workflow import run_workflow
 
-    with _step(study_file, results) as (study, folder):
-        run_workflow(study, study_file, folder, cores)
+    with _step("run", study_file, results) as (study, folder):
+        run_workflow(study, study_file, folder, cores, {IN_RUN: "1"})
         _say(f"The report is {folder.report}")
 
 
@@ -59,14 +61,23 @@ def check(study_file: StudyFile) -> None:
 
 
 @app.command()
+def fields() -> None:
+    """Print what every field of the study file means, as Markdown."""
+    from study.reference import study_file_reference
+
+    typer.echo(study_file_reference())
+
+
+@app.command()
 def stimuli(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL_CORES) -> None:
     """Make the versions of every clip, the manifest and the contact sheets."""
     from stimuli.pipeline import make_stimuli
 
-    with _step(study_file, results) as (study, folder):
+    with _step("stimuli", study_file, results) as (study, folder):
         summary = make_stimuli(study, folder, cores)
         _stamp(folder, "stimuli", folder.manifest)
-        _say(f"{summary.sentence()} {folder.manifest}")
+        log.info(summary.sentence())
+        _say(f"The stimuli are listed in {folder.manifest}")
 
 
 @app.command()
@@ -74,11 +85,12 @@ def plan(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Draw the choice sets and all participants' lists, and check their balance."""
     from study.plan import make_plan
 
-    with _step(study_file, results) as (study, folder):
+    with _step("plan", study_file, results) as (study, folder):
         balance = make_plan(study, folder)
         _stamp(folder, "choices", folder.choices)
         _stamp(folder, "plan", folder.trials)
-        _say(f"{balance.text()}{folder.trials}")
+        log.info("%s", " ".join(balance.text().split("\n")).strip())
+        _say(f"The lists are {folder.trials}")
 
 
 @app.command()
@@ -87,7 +99,7 @@ def frames(study_file: StudyFile, results: ResultsFolder = None) -> None:
     from models.frames import open_frames
     from study.tables import read_table
 
-    with _step(study_file, results) as (study, folder):
+    with _step("frames", study_file, results) as (study, folder):
         open_frames(folder, read_table("manifest", folder.manifest), study.training.image_size)
         _stamp(folder, "frames", folder.manifest)
         _say(f"The networks' frames are in {folder.frames}")
@@ -103,7 +115,7 @@ def train(
     """Train the study's networks; a training that was stopped goes on where it stopped."""
     from models.train import train_model
 
-    with _step(study_file, results) as (study, folder):
+    with _step(_named("train", model, seed), study_file, results) as (study, folder):
         for name, number in _networks(study, model, seed):
             train_model(study, folder, name, number)
             _stamp(folder, f"train-{name}-seed{number}", folder.checkpoint(name, number))
@@ -118,7 +130,7 @@ def margins(study_file: StudyFile, results: ResultsFolder = None) -> None:
     from models.score import score_margins
     from study.tables import write_table
 
-    with _step(study_file, results) as (study, folder):
+    with _step("margins", study_file, results) as (study, folder):
         networks = _networks(study, study.trials.margin_model, None)
         found = [score_margins(study, folder, name, number) for name, number in networks]
         write_table("margins", pd.concat(found, ignore_index=True), folder.margins)
@@ -158,7 +170,7 @@ def score(
         raise typer.BadParameter("give a STUDY.toml, or --logits with --choices")
     from models.score import score_model
 
-    with _step(study_file, results) as (study, folder):
+    with _step(_named("score", model, seed), study_file, results) as (study, folder):
         for network, number in _networks(study, model, seed):
             score_model(study, folder, network, number)
             responses = folder.model_responses(network, number)
@@ -171,7 +183,7 @@ def simulate(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Let simulated observers do every participant's list; their rows are marked simulated."""
     from behavior.simulated import simulate_observers
 
-    with _step(study_file, results) as (study, folder):
+    with _step("simulate", study_file, results) as (study, folder):
         path = simulate_observers(study, folder)
         _stamp(folder, "simulate", path)
         _say(f"The simulated responses are {path}")
@@ -182,7 +194,7 @@ def fit(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Estimate accuracies, the mixed-effects model and the distances between patterns."""
     from analysis.estimates import fit_study
 
-    with _step(study_file, results) as (study, folder):
+    with _step("fit", study_file, results) as (study, folder):
         path = fit_study(study, folder)
         _stamp(folder, "fit", *sorted(folder.analysis.glob("*.csv")))
         _say(f"The estimates are in {path}")
@@ -193,7 +205,7 @@ def figures(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Draw every figure as PDF, SVG and PNG, with its data as CSV."""
     from analysis.figures import make_figures
 
-    with _step(study_file, results) as (study, folder):
+    with _step("figures", study_file, results) as (study, folder):
         paths = make_figures(study, folder)
         _stamp(folder, "figures", *sorted(folder.figures.glob("*.csv")))
         _say(f"{len(paths)} files in {folder.figures}")
@@ -204,7 +216,7 @@ def report(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Write the report, one HTML file that needs no other."""
     from analysis.report import write_report
 
-    with _step(study_file, results) as (study, folder):
+    with _step("report", study_file, results) as (study, folder):
         path = write_report(study, folder)
         _stamp(folder, "report", path)
         _say(f"The report is {path}")
@@ -223,14 +235,16 @@ def clip(
     from study.fields import Masks, Versions
 
     with _errors_in_words():
-        _log_to_screen()
+        _log_to_screen("clip")
         masks = Masks(source="yolo", weights=weights)
         sheet = make_versions_of_one_clip(video, out, weights, Versions(), masks)
         _say(f"The contact sheet is {sheet}")
 
 
 @contextlib.contextmanager
-def _step(study_file: Path, results_folder: Path | None) -> Iterator[tuple[Study, Results]]:
+def _step(
+    name: str, study_file: Path, results_folder: Path | None
+) -> Iterator[tuple[Study, Results]]:
     """Load the study, hold its results folder, log to it, and put errors in words."""
     from study.config import load_study
     from study.files import only_writer
@@ -242,8 +256,8 @@ def _step(study_file: Path, results_folder: Path | None) -> Iterator[tuple[Study
         study = load_study(study_file)
         results = Results(results_folder or Path("results") / study.name)
         with only_writer(results.root):
-            _log_to_screen()
-            _log_to_file(results.log)
+            _log_to_screen(name)
+            _log_to_file(results.log, name)
             record_provenance(study, results)
             write_step_settings(study, results)
             yield study, results
@@ -259,23 +273,36 @@ def _errors_in_words() -> Iterator[None]:
         log.debug("failed", exc_info=True)
         typer.secho(f"error: {error}", err=True, fg="red")
         raise typer.Exit(1) from None
+    except Exception:
+        log.debug("an error that nobody foresaw", exc_info=True)
+        raise
     except KeyboardInterrupt:
         typer.secho("Stopped. Repeat the command to go on where it stopped.", err=True)
         raise typer.Exit(130) from None
 
 
-def _log_to_screen() -> None:
+def _log_to_screen(name: str) -> None:
+    """Show what is logged; among the parallel steps of a run, with the time and the step's name."""
     log.setLevel(logging.DEBUG)
     screen = logging.StreamHandler(sys.stderr)
     screen.setLevel(logging.INFO)
-    screen.setFormatter(logging.Formatter("%(message)s"))
+    line = f"%(asctime)s  {name:<24} %(message)s" if _in_run() else "%(message)s"
+    screen.setFormatter(logging.Formatter(line, datefmt="%H:%M:%S"))
     log.addHandler(screen)
 
 
-def _log_to_file(path: Path) -> None:
+def _log_to_file(path: Path, name: str) -> None:
     file = logging.FileHandler(path, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    file.setFormatter(logging.Formatter(f"%(asctime)s {name} %(levelname)s %(message)s"))
     log.addHandler(file)
+
+
+def _in_run() -> bool:
+    return IN_RUN in os.environ
+
+
+def _named(step: str, model: str | None, seed: int | None) -> str:
+    return " ".join([step, model or "", "" if seed is None else f"seed {seed}"]).strip()
 
 
 def _networks(study: Study, model: str | None, seed: int | None) -> list[tuple[str, int]]:
@@ -293,21 +320,24 @@ def _networks(study: Study, model: str | None, seed: int | None) -> list[tuple[s
 def _read_out_outside(
     logits: list[str], categories: Path | None, choices: Path | None, name: str, out: Path
 ) -> None:
+    import pandas as pd
+
     from models.external import import_outputs
     from study.errors import StudyError
 
     files = dict(pair.split("=", 1) for pair in logits if "=" in pair)
     if len(files) < len(logits) or choices is None:
         raise StudyError("--logits expects CONDITION=FILE, once per condition, and --choices FILE")
-    accuracy = import_outputs(
+    written = import_outputs(
         {condition: Path(file) for condition, file in files.items()},
         categories=categories,
         choices=choices,
         name=name,
-        out=out,
+        folder=out,
     )
-    typer.echo(accuracy.to_string(index=False))
-    _say(f"The responses are in {out}")
+    accuracy = pd.read_csv(written.accuracy)
+    typer.echo(accuracy.to_string(index=False, float_format="{:.4f}".format))
+    _say(f"The responses are {written.responses}")
 
 
 def _stamp(results: Results, name: str, *paths: Path) -> None:
@@ -318,7 +348,11 @@ def _stamp(results: Results, name: str, *paths: Path) -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line)
+    """Print the line that ends a command; within a run it is one of the log's lines."""
+    if _in_run():
+        log.info(line)
+    else:
+        typer.echo(line)
 
 
 if __name__ == "__main__":

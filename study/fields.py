@@ -48,7 +48,7 @@ class Section(BaseModel):
 class SyntheticData(Section):
     """The embedded default: a procedural world of figures acting in scenes."""
 
-    kind: Literal["synthetic"]
+    kind: Literal["synthetic"] = Field(description="this kind of data set")
     n_actions: int = Field(12, ge=2, le=16, description="how many of the world's actions")
     clips_per_action: int = Field(20, ge=3, le=999, description="clips of each action")
     width: int = Field(320, ge=64, le=1280, description="pixels")
@@ -61,7 +61,7 @@ class SyntheticData(Section):
         "its action's own scene, else in one drawn from all scenes; 0 is no relation",
     )
     figure_size: float = Field(
-        0.6, ge=0.1, le=0.95, description="median standing height as a share of frame height"
+        0.6, ge=0.1, le=0.8, description="median standing height as a share of frame height"
     )
     camera_motion: bool = Field(True, description="whether some cameras pan, zoom or shake")
 
@@ -80,7 +80,7 @@ class SourceFolder(Section):
 class FolderData(Section):
     """Any folders of videos and photographs; a photograph is a clip of one frame."""
 
-    kind: Literal["folder"]
+    kind: Literal["folder"] = Field(description="this kind of data set")
     folders: list[SourceFolder] = Field(min_length=1, description="where the clips are")
     actions: list[str] | None = Field(None, description="keep only these actions; default all")
     min_clips: int = Field(3, ge=1, description="an action with fewer usable clips is left out")
@@ -92,7 +92,7 @@ class FolderData(Section):
 class Haa500Data(Section):
     """HAA500 in its own layout: ``video/CLASS/CLASS_NNN.mp4``."""
 
-    kind: Literal["haa500"]
+    kind: Literal["haa500"] = Field(description="this kind of data set")
     path: FilePath = Field(description="the folder that holds `video`")
     min_clips: int = Field(15, ge=1, description="an action with fewer usable clips is left out")
     max_clips: int | None = Field(15, ge=1, description="use the first so many usable clips")
@@ -220,7 +220,7 @@ class Training(Section):
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="torch.optim's")
     lr: float = Field(0.001, gt=0, description="learning rate (the peak, with a schedule)")
     momentum: Share = Field(0.9, description="sgd")
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, description="of the optimizer")
     schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate")
     flip: bool = Field(False, description="mirror half of the training frames")
     color_jitter: float = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ from study.results import Results
 SNAKEFILE = Path(__file__).resolve().parent.parent / "Snakefile"
 
 
-def run_workflow(study: Study, study_file: Path, results: Results, cores: int) -> None:
+def run_workflow(
+    study: Study, study_file: Path, results: Results, cores: int, environment: dict[str, str]
+) -> None:
     """Run every step that is missing or whose settings or inputs changed.
 
     The caller holds the results folder, so Snakemake's own lock, which outlives a killed run, is
-    not used.
+    not used. The steps see `environment` besides the caller's own.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def run_workflow(study: Study, study_file: Path, results: Results, cores: int) -
         *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),
         *("--quiet", "all"),
     ]
-    workflow = subprocess.Popen(command)
+    workflow = subprocess.Popen(command, env=os.environ | environment)
     try:
         code = workflow.wait()
     except KeyboardInterrupt:
