@@ -1,0 +1,135 @@
+"""The study's mixed-effects model of single answers, and what it says about the versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
+
+from analysis.groups import Group
+from analysis.mixed_effects import MixedModelResult, fit
+
+EFFECTS = ["term", "estimate", "se", "z", "p", "ci_low", "ci_high"]
+CONTRASTS = ["group", "contrast", "estimate", "se", "z", "p", "ci_low", "ci_high"]
+RANDOM = ["group", "term", "variance", "sd"]
+
+
+@dataclass(frozen=True)
+class MixedModelTables:
+    """A fitted model as tables, or the reason why there is none.
+
+    Attributes
+    ----------
+    effects : DataFrame
+        Columns term, estimate (logits), se, z, p (Wald), ci_low, ci_high.
+    contrasts : DataFrame
+        Differences between versions within each group, logits; p by Holm within the group.
+    random : DataFrame
+        Columns group (the grouping factor), term, variance, sd.
+    text : str
+        The summary, and before it what a reader must know.
+    """
+
+    effects: pd.DataFrame
+    contrasts: pd.DataFrame
+    random: pd.DataFrame
+    text: str
+
+
+def fit_mixed_model(
+    responses: pd.DataFrame,
+    groups: Sequence[Group],
+    conditions: Sequence[str],
+    formula: str,
+    confidence: float,
+) -> MixedModelTables:
+    """Fit the model to the answers of the main groups.
+
+    A group that answered everything (or nothing) right in a version is left out, because its
+    effect has no finite estimate; the text says so.
+
+    Parameters
+    ----------
+    responses : DataFrame
+        Rows of `study.tables.responses_schema`; `clip_id` is the formula's `item`. Any further
+        column may be named in the formula.
+    groups : sequence of Group
+        The first is the reference level.
+    conditions : sequence of str
+        Versions; the first is the reference level.
+    formula : str
+        In lme4's syntax.
+    confidence : float
+    """
+    kept, notes = _estimable(responses, groups)
+    data = _model_data(responses, [group.name for group in kept], conditions)
+    try:
+        if data.empty:
+            raise ValueError("no group is left to fit it to")
+        result = fit(formula, data, family="binomial")
+        contrasts = _contrasts(result, [group.name for group in kept], confidence)
+    except (ValueError, KeyError) as error:
+        # KeyError puts its text in quotes.
+        reason = error.args[0] if error.args else str(error)
+        notes.append(f"The model {formula} was not fitted: {reason}.")
+        empty = [pd.DataFrame(columns=columns) for columns in (EFFECTS, CONTRASTS, RANDOM)]
+        return MixedModelTables(*empty, text="\n".join(notes) + "\n")
+    if not result.converged:
+        notes.append(f"Read the model with care: {result.message}.")
+    text = "\n".join([*notes, result.summary()]) + "\n"
+    return MixedModelTables(_effects(result, confidence), contrasts, result.random[RANDOM], text)
+
+
+def _estimable(responses: pd.DataFrame, groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
+    """Keep the groups with right and wrong answers in every version."""
+    kept, notes = [], []
+    for group in groups:
+        rows = responses[responses["group"] == group.name]
+        share = rows.groupby("condition")["correct"].mean()
+        pure = share[(share == 0) | (share == 1)]
+        if pure.empty:
+            kept.append(group)
+            continue
+        cells = ", ".join(
+            f"{condition} all {'right' if value else 'wrong'}" for condition, value in pure.items()
+        )
+        notes.append(
+            f"{group.label} left out of the mixed-effects model: without right and wrong answers "
+            f"in every version the effect has no finite estimate ({cells})."
+        )
+    return kept, notes
+
+
+def _model_data(
+    responses: pd.DataFrame, groups: list[str], conditions: Sequence[str]
+) -> pd.DataFrame:
+    data = responses[responses["group"].isin(groups)].copy()
+    present = [name for name in conditions if name in set(data["condition"])]
+    data["item"] = data["clip_id"]
+    # The same participant number may stand in two groups.
+    data["observer"] = data["group"] + ":" + data["observer"]
+    data["group"] = pd.Categorical(data["group"], groups)
+    data["condition"] = pd.Categorical(data["condition"], present)
+    return data
+
+
+def _effects(result: MixedModelResult, confidence: float) -> pd.DataFrame:
+    effects = result.fixed.copy()
+    half = stats.norm.ppf(0.5 + confidence / 2.0) * effects["se"]
+    effects["ci_low"], effects["ci_high"] = effects["estimate"] - half, effects["estimate"] + half
+    return effects[EFFECTS]
+
+
+def _contrasts(result: MixedModelResult, groups: list[str], confidence: float) -> pd.DataFrame:
+    """Compare the versions within each group, as far as the formula has these factors."""
+    fixed = result.design.formula.fixed
+    if "condition" not in fixed:
+        return pd.DataFrame(columns=CONTRASTS)
+    if len(groups) > 1 and "group" in fixed:
+        contrasts = result.contrasts("condition", by="group", adjust="holm", level=confidence)
+    else:
+        contrasts = result.contrasts("condition", adjust="holm", level=confidence)
+        contrasts.insert(0, "group", groups[0] if len(groups) == 1 else "all")
+    return contrasts[CONTRASTS].astype({"group": str})

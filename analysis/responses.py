@@ -1,0 +1,181 @@
+"""All response files of a study as one table, checked against the study and its manifest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.groups import OBSERVERS, known_groups
+from study.config import Study
+from study.errors import StudyError
+from study.results import Results
+from study.tables import read_table
+
+MAX_NAMED = 5
+FIRST_LINE = 2  # of the data, counted as in an editor: the header is line 1
+
+
+@dataclass
+class Responses:
+    """The answers of a study.
+
+    Attributes
+    ----------
+    table : DataFrame
+        See `study.tables.responses_schema`; besides, `file` and `line` say where a row is from.
+    notes : list of str
+        What a reader must know: rows left out and why, versions or trials that are missing.
+    """
+
+    table: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+def read_responses(study: Study, results: Results) -> Responses:
+    """Read the manifest and every response file, check them and put them together.
+
+    Rows of groups and seeds that the study file does not name (any more) are left out and
+    counted in a note; a row that contradicts the study is an error.
+
+    Raises
+    ------
+    StudyError
+        When there are no responses, or a row shows a stimulus that is not of this study, has
+        another action, clip or version than the manifest, a response that was not offered, a
+        wrong `correct`, or stands twice. The message names file and lines.
+    """
+    manifest = read_table("manifest", results.manifest).set_index("stimulus_id")
+    folder = results.simulated_responses.parent
+    # Names with a dot in front are half-written files.
+    paths = [path for path in sorted(folder.glob("*.csv")) if not path.name.startswith(".")]
+    responses = Responses(pd.DataFrame())
+    tables = [_read_file(path, study, manifest, responses.notes) for path in paths]
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        notes = "".join(f"; {note}" for note in responses.notes)
+        raise StudyError(f"{folder}: no responses of people or networks to analyse{notes}")
+    responses.table = pd.concat(tables, ignore_index=True)
+    _check_no_trial_twice(responses.table, folder)
+    _note_what_is_missing(study, results, responses)
+    return responses
+
+
+def _read_file(path: Path, study: Study, manifest: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    table = read_table("responses", path)
+    table["file"] = path.name
+    table["line"] = table.index + FIRST_LINE
+    table = _without_unknown_groups(table, path, study, notes)
+    _check_against_manifest(table, path, study, manifest)
+    _check_answers(table, path, study)
+    return table
+
+
+def _without_unknown_groups(
+    table: pd.DataFrame, path: Path, study: Study, notes: list[str]
+) -> pd.DataFrame:
+    """Leave out what the study file does not name, e.g. a network that was taken out of it."""
+    for model in study.models:
+        seed = re.fullmatch(rf"{model.name}-seed(\d+)\.csv", path.name)
+        if seed and int(seed[1]) not in model.seeds:
+            notes.append(
+                f"{path.name}: all {len(table)} rows left out: seed {seed[1]} is not one of "
+                f"{model.name}'s seeds in the study file"
+            )
+            return table.iloc[:0]
+    known = known_groups(study)
+    unknown = ~table["group"].isin(known)
+    for group, rows in table[unknown].groupby("group"):
+        notes.append(
+            f"{path.name}: {len(rows)} rows left out: {group!r} is not a group of this study "
+            f"(expected one of {', '.join(known)})"
+        )
+    return table[~unknown]
+
+
+def _check_against_manifest(
+    table: pd.DataFrame, path: Path, study: Study, manifest: pd.DataFrame
+) -> None:
+    known = table["stimulus_id"].isin(manifest.index)
+    _refuse(table[~known], path, "stimulus_id", "is not in this study's manifest")
+    shown = manifest.loc[table["stimulus_id"]]
+    for column in ("clip_id", "action", "condition"):
+        differs = table[column].to_numpy() != shown[column].to_numpy()
+        _refuse(table[differs], path, column, "is not what the manifest says of the stimulus")
+    is_version = table["condition"].isin(study.versions.conditions)
+    _refuse(table[~is_version], path, "condition", "is not a version of this study")
+
+
+def _check_answers(table: pd.DataFrame, path: Path, study: Study) -> None:
+    offered = table["choices"].str.split("|")
+    right_number = offered.str.len() == study.trials.n_choices
+    expected = f"does not hold trials.n_choices = {study.trials.n_choices} labels"
+    _refuse(table[~right_number], path, "choices", expected)
+    pairs = zip(table["response"], offered, strict=True)
+    was_offered = pd.Series([label in labels for label, labels in pairs], table.index, dtype=bool)
+    _refuse(table[~was_offered], path, "response", "was not among the choices")
+    is_right = (table["response"] == table["action"]).astype("int64")
+    _refuse(table[table["correct"] != is_right], path, "correct", "contradicts the response")
+
+
+def _refuse(rows: pd.DataFrame, path: Path, column: str, why: str) -> None:
+    """Raise an error that names the rows, if there are any."""
+    if rows.empty:
+        return
+    named = [
+        f"line {line} ({value!r})"
+        for line, value in zip(rows["line"][:MAX_NAMED], rows[column][:MAX_NAMED], strict=True)
+    ]
+    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    raise StudyError(f"{path}: column {column!r} {why}: {', '.join(named)}{more}")
+
+
+def _check_no_trial_twice(table: pd.DataFrame, folder: Path) -> None:
+    key = ["group", "observer", "session", "trial"]
+    twice = table[table.duplicated(key, keep=False)]
+    if len(twice):
+        first = twice.sort_values(key).head(2)
+        where = " and ".join(f"{row.file} line {row.line}" for row in first.itertuples())
+        raise StudyError(
+            f"{folder}: {len(twice)} rows share group, observer, session and trial with another "
+            f"row, the first: {where}; expected each trial once"
+        )
+
+
+def _note_what_is_missing(study: Study, results: Results, responses: Responses) -> None:
+    table = responses.table
+    for (group, observer), rows in table.groupby(["group", "observer"]):
+        is_person = group in OBSERVERS
+        seen = set(rows["condition"])
+        missing = [name for name in study.versions.conditions if name not in seen]
+        if missing and not (is_person and study.trials.design == "between"):
+            responses.notes.append(
+                f"{rows['file'].iloc[0]}: {group} {observer} has no answer to {', '.join(missing)}"
+            )
+        again = int(rows.duplicated(["session", "stimulus_id"]).sum())
+        if again:
+            responses.notes.append(
+                f"{rows['file'].iloc[0]}: {group} {observer} answered {again} stimuli more than "
+                "once; every answer counts"
+            )
+    people = table[table["group"].isin(OBSERVERS)]
+    if len(people):
+        _note_short_lists(results, people, responses.notes)
+        untimed = int(people["rt_s"].isna().sum())
+        if untimed:
+            responses.notes.append(f"{untimed} answers of observers have no reaction time")
+
+
+def _note_short_lists(results: Results, people: pd.DataFrame, notes: list[str]) -> None:
+    if not results.trials.is_file():
+        return
+    planned = read_table("trials", results.trials).groupby("participant").size()
+    for (group, observer), rows in people.groupby(["group", "observer"]):
+        n_planned = int(planned.get(observer, 0))
+        if len(rows) != n_planned:
+            notes.append(
+                f"{rows['file'].iloc[0]}: {group} {observer} answered {len(rows)} trials of a "
+                f"list of {n_planned}"
+            )
