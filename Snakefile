@@ -13,7 +13,8 @@ from study.config import load_study
 
 STUDY = load_study(config["study"])
 NETWORKS = [f"{model.name}-seed{seed}" for model in STUDY.models for seed in model.seeds]
-BODYSCENE = f"{sys.executable} -m bodyscene"
+# -P: the results folder has folders named like our packages; Python must not look there.
+BODYSCENE = f"{sys.executable} -P -m bodyscene"
 WHERE = f"'{config['study']}' --results ."
 BY_MARGIN = STUDY.trials.actions == "margin"
 

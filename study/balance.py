@@ -48,7 +48,7 @@ def _check_versions_of_items(trials: pd.DataFrame, balance: Balance) -> None:
     spread = int((counts.max(axis=1) - counts.min(axis=1)).max())
     balance.sentences.append(
         f"{len(counts)} test clips, {trials['participant'].nunique()} participants: each clip is "
-        f"seen {counts.to_numpy().min()} to {counts.to_numpy().max()} times in each version."
+        f"seen {_range(counts)} times in each version."
     )
     if spread > 1:
         worst = (counts.max(axis=1) - counts.min(axis=1)).idxmax()
@@ -64,8 +64,7 @@ def _check_within_participants(trials: pd.DataFrame, settings: Trials, balance: 
     repeated = trials.duplicated(["participant", "clip_id"]).any()
     if settings.design != "between":
         balance.sentences.append(
-            f"Each participant has {per_person.to_numpy().min()} to {per_person.to_numpy().max()} "
-            "trials of each version."
+            f"Each participant has {_range(per_person)} trials of each version."
         )
         if spread.max() > 1:
             balance.problems.append(
@@ -110,3 +109,9 @@ def _check_runs(trials: pd.DataFrame, settings: Trials, balance: Balance) -> Non
         balance.problems.append(
             f"{runs.max()} trials of one version in a row; at most {settings.max_run} expected."
         )
+
+
+def _range(counts: pd.DataFrame) -> str:
+    """Say from where to where counts go, or the one number that they all are."""
+    least, most = counts.to_numpy().min(), counts.to_numpy().max()
+    return str(least) if least == most else f"{least} to {most}"

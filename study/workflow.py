@@ -32,7 +32,7 @@ def run_workflow(
     _check_packages(study)
     # Snakemake resolves the study file from the results folder, which it works in.
     command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)),
+        *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(SNAKEFILE)),
         *("--directory", str(results.root.resolve()), "--cores", str(cores)),
         *("--config", f"study={study_file.resolve()}"),
         *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),

@@ -57,7 +57,7 @@ n_bootstrap = 200
 
 def bodyscene(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bodyscene", *arguments],
+        [sys.executable, "-P", "-m", "bodyscene", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -156,7 +156,7 @@ def test_same_seed_same_bytes(finished: Path, tmp_path: Path) -> None:
 
 def test_a_killed_run_is_finished_by_the_same_command(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY)
-    command = [sys.executable, "-m", "bodyscene", "run", "tiny.toml", "--results", "out"]
+    command = [sys.executable, "-P", "-m", "bodyscene", "run", "tiny.toml", "--results", "out"]
     for wait_s in (3.0, 6.0):
         process = subprocess.Popen(
             command,
