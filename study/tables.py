@@ -10,7 +10,7 @@ import pandera.pandas as pa
 
 from study.conditions import CONDITION_NAMES
 from study.errors import StudyError
-from study.files import whole_file
+from study.files import write_if_changed
 
 SPLITS = ("train", "validation", "test", "none")
 SHA256 = r"^[0-9a-f]{64}$"
@@ -199,10 +199,9 @@ def check_table(kind: str, table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def write_table(kind: str, table: pd.DataFrame, path: Path) -> None:
-    """Check a table, then write it, whole or not at all."""
+    """Check a table, then write it, whole or not at all; an equal file keeps its time."""
     checked = check_table(kind, table, path)
-    with whole_file(path) as partial:
-        checked.to_csv(partial, index=False, lineterminator="\n")
+    write_if_changed(path, checked.to_csv(index=False, lineterminator="\n"))
 
 
 def choice_columns(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,253 @@
+"""The stages from clips to stimuli; each does what is missing or changed and keeps the rest."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stimuli.contact_sheet import SheetJob, draw_sheet
+from stimuli.datasets import Source
+from stimuli.examine import Examined, ExamineJob, examine, examine_key
+from stimuli.index import Index
+from stimuli.make import MakeJob, make, version_key
+from stimuli.parallel import Failed, outcomes
+from stimuli.segment import choose_device, find_weights
+from stimuli.synthetic import render, render_jobs
+from stimuli.video import is_photo
+from study.config import Study
+from study.errors import StudyError
+from study.files import key_of, sha256_of
+from study.results import Results
+
+log = logging.getLogger("bodyscene")
+
+
+@dataclass
+class Batch:
+    """One run over one data set.
+
+    Attributes
+    ----------
+    study, results, processes, index
+        What to make, where, with how many processes, and what is there already.
+    failures : dict of str to str
+        Clip id to why it failed, filled by the stages.
+    made : int
+        Versions made, counted as they end.
+    """
+
+    study: Study
+    results: Results
+    processes: int
+    index: Index
+    failures: dict[str, str] = field(default_factory=dict)
+    made: int = 0
+
+    def masks_of(self, source: Source) -> Path:
+        """Where the masks of a clip lie."""
+        return self.results.masks / source.action / f"{source.clip_id}.npz"
+
+    def stimulus_of(self, source: Source, condition: str) -> Path:
+        """Where a version of a clip lies: a photograph stays one."""
+        suffix = ".png" if is_photo(source.path) else ".mkv"
+        folder = self.results.stimuli / condition / source.action
+        return folder / f"{source.clip_id}{suffix}"
+
+
+def render_synthetic(batch: Batch) -> set[Path]:
+    """Render the clips of a synthetic study that are missing; return the files of all."""
+    if batch.study.dataset.kind != "synthetic":
+        return set()
+    jobs = render_jobs(batch.study, batch.results)
+    keys = {name: key_of(asdict(job.recipe)) for name, job in jobs.items()}
+    missing = {
+        name: job
+        for name, job in jobs.items()
+        if batch.index.get("render", name, keys[name]) is None or not job.files.all_exist()
+    }
+    for name, outcome in outcomes(render, missing, batch.processes, "rendering"):
+        if isinstance(outcome, Failed):
+            raise StudyError(f"{name} of the synthetic world: {outcome.reason}")
+        batch.index.put("render", name, keys[name])
+    return {
+        path
+        for job in jobs.values()
+        for path in (job.files.video, job.files.background, job.files.masks)
+    }
+
+
+def hash_files(batch: Batch, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Return the SHA-256 of files by name, from the index where size and time are the same."""
+    stamps = {name: _stamp(path) for name, path in paths.items()}
+    known = {name: batch.index.get("hash", name, stamps[name]) for name in paths}
+    missing = [name for name in paths if known[name] is None]
+    with ThreadPoolExecutor(batch.processes) as threads:
+        hashes = threads.map(_sha256_or_nothing, (paths[name] for name in missing))
+        for name, sha256 in zip(missing, hashes, strict=True):
+            known[name] = batch.index.put("hash", name, stamps[name], sha256=sha256)
+    return {name: record["sha256"] for name, record in known.items()}
+
+
+def examine_clips(
+    batch: Batch, sources: Iterable[Source], hashes: Mapping[str, str]
+) -> dict[str, Examined]:
+    """Look at every clip and find the person in it; failures go to `batch.failures`."""
+    weights_sha256 = _weights_sha256(batch)
+    jobs = {source.clip_id: _examine_job(batch, source, weights_sha256) for source in sources}
+    keys = {name: examine_key(job, hashes[name]) for name, job in jobs.items()}
+    known, missing = {}, {}
+    for name, job in jobs.items():
+        record = batch.index.get("examined", name, keys[name])
+        reason = batch.index.get("failure", f"examine {name}", keys[name])
+        if reason is not None:
+            batch.failures[name] = reason["reason"]
+        elif record is not None and job.target.is_file():
+            known[name] = _without_key(record)
+        else:
+            missing[name] = job
+    if missing and batch.study.masks.source == "yolo":
+        log.info("segmenting on %s", choose_device(batch.study.masks.device))
+    for name, outcome in outcomes(examine, missing, batch.processes, "finding the person"):
+        if isinstance(outcome, Failed):
+            _note_failure(batch, "examine", name, keys[name], outcome)
+        else:
+            batch.index.put("examined", name, keys[name], **outcome)
+            known[name] = outcome
+    return {name: Examined(**record) for name, record in known.items()}
+
+
+def make_versions(
+    batch: Batch,
+    sources: Iterable[Source],
+    examined: Mapping[str, Examined],
+    hashes: Mapping[str, str],
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Make the versions of the chosen clips; return the records by clip id and condition."""
+    records: dict[tuple[str, str], dict[str, Any]] = {}
+    jobs: dict[str, MakeJob] = {}
+    keys: dict[str, dict[str, str]] = {}
+    for source in sources:
+        clip_id = source.clip_id
+        keys[clip_id] = _version_keys(batch, examined[clip_id], hashes[clip_id])
+        reason = batch.index.get("failure", f"make {clip_id}", key_of(keys[clip_id]))
+        if reason is not None:
+            batch.failures[clip_id] = reason["reason"]
+            continue
+        records |= _finished_versions(batch, source, keys[clip_id])
+        lacking = [name for name in keys[clip_id] if (clip_id, name) not in records]
+        if lacking:
+            jobs[clip_id] = _make_job(batch, source, examined[clip_id], lacking)
+    for clip_id, outcome in outcomes(make, jobs, batch.processes, "making versions"):
+        if isinstance(outcome, Failed):
+            _note_failure(batch, "make", clip_id, key_of(keys[clip_id]), outcome)
+            continue
+        for name, record in outcome.items():
+            place = f"{clip_id}__{name}"
+            records[clip_id, name] = batch.index.put(
+                "version", place, keys[clip_id][name], **record
+            )
+            batch.made += 1
+    return records
+
+
+def draw_sheets(batch: Batch, jobs: Mapping[str, SheetJob], keys: Mapping[str, str]) -> None:
+    """Draw the contact sheets whose clips changed."""
+    missing = {
+        name: job
+        for name, job in jobs.items()
+        if batch.index.get("sheet", name, keys[name]) is None or not job.target.is_file()
+    }
+    for name, outcome in outcomes(draw_sheet, missing, batch.processes, "contact sheets"):
+        if isinstance(outcome, Failed):
+            log.warning("no contact sheet of %s: %s", name, outcome.reason)
+        else:
+            batch.index.put("sheet", name, keys[name])
+
+
+def _examine_job(batch: Batch, source: Source, weights_sha256: str) -> ExamineJob:
+    masks = batch.study.masks
+    if masks.source == "truth":
+        masks = masks.model_copy(update={"path": batch.results.sources / "masks"})
+    return ExamineJob(
+        video=source.path,
+        action=source.action,
+        stem=source.path.stem,
+        target=batch.masks_of(source),
+        masks=masks,
+        fps=batch.study.versions.fps,
+        max_seconds=batch.study.versions.max_seconds,
+        weights_sha256=weights_sha256,
+        threads=max(1, (os.cpu_count() or 1) // batch.processes),
+    )
+
+
+def _make_job(
+    batch: Batch, source: Source, examined: Examined, conditions: Iterable[str]
+) -> MakeJob:
+    return MakeJob(
+        video=source.path,
+        masks=batch.masks_of(source),
+        source_wh=(examined.width, examined.height),
+        settings=batch.study.versions,
+        targets={name: batch.stimulus_of(source, name) for name in conditions},
+    )
+
+
+def _version_keys(batch: Batch, examined: Examined, source_sha256: str) -> dict[str, str]:
+    versions = batch.study.versions
+    return {
+        name: version_key(name, source_sha256, examined.mask_sha256, versions)
+        for name in versions.conditions
+    }
+
+
+def _finished_versions(
+    batch: Batch, source: Source, keys: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the records of versions that are as they should be, by size at least."""
+    finished = {}
+    for name, key in keys.items():
+        record = batch.index.get("version", f"{source.clip_id}__{name}", key)
+        path = batch.stimulus_of(source, name)
+        if record is not None and path.is_file() and path.stat().st_size == record["size"]:
+            finished[source.clip_id, name] = record
+    return finished
+
+
+def _weights_sha256(batch: Batch) -> str:
+    if batch.study.masks.source != "yolo":
+        return ""
+    weights = {"weights of the segmenter": find_weights(batch.study.masks.weights)}
+    return hash_files(batch, weights)["weights of the segmenter"]
+
+
+def _note_failure(batch: Batch, stage: str, name: str, key: str, failed: Failed) -> None:
+    batch.failures[name] = failed.reason
+    log.warning("%s is left out: %s", name, failed.reason)
+    if failed.lasting:
+        batch.index.put("failure", f"{stage} {name}", key, reason=failed.reason)
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return "unreadable"
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def _sha256_or_nothing(path: Path) -> str:
+    """Hash a file; what cannot be read is reported when it is examined."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def _without_key(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "key"}

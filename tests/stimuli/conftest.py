@@ -1,0 +1,74 @@
+"""Small videos of every kind, made on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+MakeVideo = Callable[..., Path]
+
+
+def moving_square(n_frames: int, width: int, height: int) -> np.ndarray:
+    """Return frames (T, H, W, 3) in which a light square moves over a smooth gradient."""
+    ys, xs = np.mgrid[:height, :width]
+    ground = np.stack([xs * 160 // width, ys * 160 // height, 80 + 0 * xs], axis=-1)
+    frames = np.repeat(ground[np.newaxis].astype(np.uint8), n_frames, axis=0)
+    side = max(2, height // 5)
+    for number in range(n_frames):
+        left = number * (width - side) // max(1, n_frames - 1)
+        frames[number, side : 2 * side, left : left + side] = 230
+    return frames
+
+
+@pytest.fixture(name="moving_square")
+def moving_square_fixture() -> Callable[[int, int, int], np.ndarray]:
+    """Return `moving_square` for tests."""
+    return moving_square
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Return a function that writes a lossy H.264 (or other) video and returns its path."""
+
+    def make(
+        name: str = "clip.mp4",
+        frames: np.ndarray | None = None,
+        fps: Fraction | int = 25,
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+        pts_ms: Sequence[int] | None = None,
+        options: dict[str, str] | None = None,
+        color: tuple[int, int] | None = None,
+        container_options: dict[str, str] | None = None,
+    ) -> Path:
+        frames = moving_square(20, 64, 48) if frames is None else frames
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w", options=container_options or {}) as container:
+            stream = container.add_stream(
+                codec, rate=fps, options={"crf": "1"} if options is None else options
+            )
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = pix_fmt
+            if pts_ms is not None:
+                stream.codec_context.time_base = Fraction(1, 1000)
+            if color is not None:
+                stream.codec_context.colorspace, stream.codec_context.color_range = color
+            for number, frame_hwc in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(frame_hwc, format="rgb24")
+                if color is not None:
+                    frame = frame.reformat(
+                        format=pix_fmt, dst_colorspace=color[0], dst_color_range=color[1]
+                    )
+                if pts_ms is not None:
+                    frame.time_base, frame.pts = Fraction(1, 1000), pts_ms[number]
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
