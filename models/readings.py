@@ -1,0 +1,9 @@
+"""What the streams of a network see on a version of a clip."""
+
+from __future__ import annotations
+
+# The frame without any part: black, as the pixels are that a version blacks out.
+BLANK = "blank"
+
+# Stream -> the version (or BLANK) that it sees; a stream that is left out is not read.
+Reading = dict[str, str]
