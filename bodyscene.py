@@ -156,6 +156,9 @@ def score(
     choices: Annotated[
         Path | None, typer.Option(help="with --logits: CSV of each action's choices")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="with --logits as tables: manifest.csv of their stimuli")
+    ] = None,
     name: Annotated[str, typer.Option(help="with --logits: the model's name")] = "outside",
     out: Annotated[Path, typer.Option(help="with --logits: where to write the responses")] = Path(
         "outside"
@@ -164,7 +167,7 @@ def score(
     """Score the study's networks on all versions, or read out an outside model's --logits."""
     if logits:
         with _errors_in_words():
-            _read_out_outside(logits, categories, choices, name, out)
+            _read_out_outside(logits, categories, choices, manifest, name, out)
         return
     if study_file is None:
         raise typer.BadParameter("give a STUDY.toml, or --logits with --choices")
@@ -318,7 +321,12 @@ def _networks(study: Study, model: str | None, seed: int | None) -> list[tuple[s
 
 
 def _read_out_outside(
-    logits: list[str], categories: Path | None, choices: Path | None, name: str, out: Path
+    logits: list[str],
+    categories: Path | None,
+    choices: Path | None,
+    manifest: Path | None,
+    name: str,
+    out: Path,
 ) -> None:
     import pandas as pd
 
@@ -332,6 +340,7 @@ def _read_out_outside(
         {condition: Path(file) for condition, file in files.items()},
         categories=categories,
         choices=choices,
+        manifest=manifest,
         name=name,
         folder=out,
     )
