@@ -69,6 +69,7 @@ rule train:
 rule margins:
     input:
         seeds_of_margin_model if BY_MARGIN else [],
+        "steps/plan.json",
     output:
         "steps/margins.done.json",
     shell:

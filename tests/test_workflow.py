@@ -193,6 +193,19 @@ def test_two_runs_at_once_are_refused(finished: Path) -> None:
     assert f"process {holder.pid}" in refused.stderr
 
 
+def test_actions_with_the_best_margin_are_chosen(tmp_path: Path) -> None:
+    by_margin = 'actions = "margin"\nn_actions = 5\nmargin_model = "baseline"\n[training]'
+    text = TINY.replace("[training]", by_margin).replace(
+        "n_actions = 5\nclips", "n_actions = 7\nclips"
+    )
+    (tmp_path / "tiny.toml").write_text(text)
+    run_study(tmp_path)
+    margins = pd.read_csv(tmp_path / "out" / "margins.csv")
+    best = margins.groupby("action")["margin"].mean().nlargest(5)
+    assert len(set(margins["action"])) == 7
+    assert set(pd.read_csv(tmp_path / "out" / "choices.csv")["action"]) == set(best.index)
+
+
 def test_a_failed_step_is_explained_and_keeps_the_rest(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY.replace('"tiny"\nseeds', '"resnet999"\nseeds', 1))
     failed = bodyscene("run", "tiny.toml", "--results", "out", "--cores", "2", cwd=tmp_path)
