@@ -73,11 +73,13 @@ def run_study(folder: Path, results: str = "out") -> None:
 
 
 def change_times(results: Path) -> dict[str, int]:
-    """The times of every file that a step keeps, but logs and Snakemake's own."""
+    """The times of every file that a step keeps: not of logs, the lock and Snakemake's own."""
     return {
         path.relative_to(results).as_posix(): path.stat().st_mtime_ns
         for path in results.rglob("*")
-        if path.is_file() and ".snakemake" not in path.parts and path.suffix != ".log"
+        if path.is_file()
+        and ".snakemake" not in path.parts
+        and path.suffix not in (".log", ".lock")
     }
 
 
@@ -155,6 +157,7 @@ def test_same_seed_same_bytes(finished: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_run_is_finished_by_the_same_command(finished: Path, tmp_path: Path) -> None:
+    run_study(finished)
     (tmp_path / "tiny.toml").write_text(TINY)
     command = [sys.executable, "-P", "-m", "bodyscene", "run", "tiny.toml", "--results", "out"]
     for wait_s in (3.0, 6.0):

@@ -116,7 +116,9 @@ def _separating_direction(columns: Array, sign: Array) -> Array | None:
     """
     mixed, pure = columns[sign == 0], (sign[:, None] * columns)[sign != 0]
     n_columns = columns.shape[1]
-    if len(pure) == 0 or np.linalg.matrix_rank(mixed) == n_columns:
+    # NumPy below 2.4 has no rank for no rows.
+    rank = np.linalg.matrix_rank(mixed) if len(mixed) else 0
+    if len(pure) == 0 or rank == n_columns:
         return None
     equalities = {"A_eq": mixed, "b_eq": np.zeros(len(mixed))} if len(mixed) else {}
     found = linprog(
