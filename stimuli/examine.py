@@ -20,6 +20,9 @@ from study.files import key_of, sha256_of
 NO_MASK_CHANGE = {"persons", "min_visible", "device", "batch_size", "path"}
 YOLO_ONLY = {"weights", "confidence", "image_size"}
 
+# Raised when the same settings give other masks than before, so that clips are examined anew.
+REVISION = 1
+
 
 @dataclass(frozen=True)
 class ExamineJob:
@@ -101,7 +104,7 @@ def examine_key(job: ExamineJob, source_sha256: str) -> str:
         base = job.masks.path / job.action / job.stem
         mask_files = [_stamp(base.with_name(base.name + end)) for end in (".npz", ".png", "")]
     settings = mask_settings(job.masks, job.weights_sha256)
-    return key_of(source_sha256, settings, job.fps, job.max_seconds, mask_files)
+    return key_of(REVISION, source_sha256, settings, job.fps, job.max_seconds, mask_files)
 
 
 def examine(job: ExamineJob) -> dict[str, Any]:

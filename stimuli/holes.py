@@ -8,6 +8,7 @@ import numpy as np
 from study.errors import check_one_of
 
 HOLES = ("union", "frame")
+ROUNDING = 1e-6
 
 
 def growth_px(mask_hw: np.ndarray, dilation: float) -> float:
@@ -28,7 +29,10 @@ def grown(mask_hw: np.ndarray, dilation: float) -> np.ndarray:
     if distance == 0:
         return mask_hw.copy()
     outside = (~mask_hw).astype(np.uint8)
-    return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= distance
+    distances = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Squared distances of pixels are whole numbers. OpenCV's last digit depends on its number of
+    # threads, and distances equal to the growth are common: rounding keeps equal runs equal.
+    return np.rint(np.square(distances, dtype=np.float64)) <= distance**2 + ROUNDING
 
 
 def holes_of(masks_thw: np.ndarray, kind: str, dilation: float) -> np.ndarray:

@@ -54,7 +54,8 @@ def version_key(condition: str, source_sha256: str, mask_sha256: str, settings: 
     """Return a key that changes when this version of the clip would come out different."""
     version = VERSIONS[condition]
     fields = {name: getattr(settings, name) for name in FRAME_FIELDS + version.depends_on}
-    return key_of(condition, source_sha256, mask_sha256 if version.needs_masks else "", fields)
+    mask = mask_sha256 if version.needs_masks else ""
+    return key_of(condition, version.revision, source_sha256, mask, fields)
 
 
 def make(job: MakeJob) -> dict[str, dict[str, Any]]:

@@ -30,11 +30,15 @@ class Version:
         The fields of `Versions` that change it.
     needs_masks : bool
         Whether the person's place changes it.
+    revision : int
+        Raised when the same settings give other pixels than before, so that finished clips are
+        made anew.
     """
 
     make: MakeVersion
     depends_on: tuple[str, ...] = ()
     needs_masks: bool = True
+    revision: int = 1
 
 
 def as_it_is(
@@ -64,6 +68,8 @@ VERSIONS: dict[str, Version] = {
     "body_background": Version(as_it_is, needs_masks=False),
     "body_only": Version(person_on_black),
     "background_only": Version(
-        person_filled_in, depends_on=("hole", "dilation", "inpainting", "inpaint_radius")
+        person_filled_in,
+        depends_on=("hole", "dilation", "inpainting", "inpaint_radius"),
+        revision=2,
     ),
 }

@@ -84,6 +84,23 @@ def test_disc_grows_to_a_disc() -> None:
     assert np.mean(larger ^ expected) < 0.005
 
 
+def test_pixels_just_at_the_growth_belong_to_the_hole_whatever_opencv_rounds() -> None:
+    mask = np.zeros((180, 320), bool)
+    mask[40:140, 100:141] = True
+    # A box of 41 x 100 grows by sqrt(41) pixels: (4, 5) away is just inside, (4, 6) is not.
+    assert growth_px(mask, 1.2) ** 2 == pytest.approx(41)
+    n_threads = cv2.getNumThreads()
+    try:
+        for threads in (1, 2, 4):
+            cv2.setNumThreads(threads)
+            hole = grown(mask, 1.2)
+            assert hole[40 - 5, 100 - 4]
+            assert hole[139 + 4, 140 + 5]
+            assert not hole[40 - 6, 100 - 4]
+    finally:
+        cv2.setNumThreads(n_threads)
+
+
 def test_no_dilation_keeps_the_mask_and_an_empty_mask_stays_empty() -> None:
     mask = _disc(40, 9, (20, 20))
     assert np.array_equal(grown(mask, 1.0), mask)
