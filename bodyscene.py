@@ -250,7 +250,7 @@ def _step(
 ) -> Iterator[tuple[Study, Results]]:
     """Load the study, hold its results folder, log to it, and put errors in words."""
     from study.config import load_study
-    from study.files import only_writer
+    from study.files import only_writer, sweep_partial_files
     from study.provenance import record_provenance
     from study.results import Results
     from study.steps import write_step_settings
@@ -261,6 +261,9 @@ def _step(
         with only_writer(results.root):
             _log_to_screen(name)
             _log_to_file(results.log, name)
+            if not _in_run():
+                # Nobody else writes here now: what has a partial name was left by a kill.
+                sweep_partial_files(results.root)
             record_provenance(study, results)
             write_step_settings(study, results)
             yield study, results
