@@ -36,6 +36,8 @@ ModelName = Annotated[str | None, typer.Option("--model", help="only this model 
 Seed = Annotated[int | None, typer.Option("--seed", help="only this seed of the model")]
 
 ALL_CORES = os.cpu_count() or 1
+# Packages that the base install lacks, and the extra that brings them.
+EXTRA_OF = {"torch": "models", "torchvision": "models", "safetensors": "models"}
 # Set for the commands that a workflow starts.
 IN_RUN = "BODYSCENE_IN_RUN"
 log = logging.getLogger("bodyscene")
@@ -96,10 +98,10 @@ def plan(study_file: StudyFile, results: ResultsFolder = None) -> None:
 @app.command()
 def frames(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Cache all stimuli at the networks' input size (`train` does it too where it is missing)."""
-    from models.frames import open_frames
-    from study.tables import read_table
-
     with _step("frames", study_file, results) as (study, folder):
+        from models.frames import open_frames
+        from study.tables import read_table
+
         open_frames(folder, read_table("manifest", folder.manifest), study.training.image_size)
         _stamp(folder, "frames", folder.manifest)
         _say(f"The networks' frames are in {folder.frames}")
@@ -113,9 +115,9 @@ def train(
     results: ResultsFolder = None,
 ) -> None:
     """Train the study's networks; a training that was stopped goes on where it stopped."""
-    from models.train import train_model
-
     with _step(_named("train", model, seed), study_file, results) as (study, folder):
+        from models.train import train_model
+
         for name, number in _networks(study, model, seed):
             train_model(study, folder, name, number)
             _stamp(folder, f"train-{name}-seed{number}", folder.checkpoint(name, number))
@@ -125,12 +127,12 @@ def train(
 @app.command()
 def margins(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Measure how sure `trials.margin_model` is of every action, on the validation clips."""
-    import pandas as pd
-
-    from models.score import score_margins
-    from study.tables import write_table
-
     with _step("margins", study_file, results) as (study, folder):
+        import pandas as pd
+
+        from models.score import score_margins
+        from study.tables import write_table
+
         networks = _networks(study, study.trials.margin_model, None)
         found = [score_margins(study, folder, name, number) for name, number in networks]
         write_table("margins", pd.concat(found, ignore_index=True), folder.margins)
@@ -171,9 +173,9 @@ def score(
         return
     if study_file is None:
         raise typer.BadParameter("give a STUDY.toml, or --logits with --choices")
-    from models.score import score_model
-
     with _step(_named("score", model, seed), study_file, results) as (study, folder):
+        from models.score import score_model
+
         for network, number in _networks(study, model, seed):
             score_model(study, folder, network, number)
             responses = folder.model_responses(network, number)
@@ -234,10 +236,10 @@ def clip(
     ] = Path("yolov8x-seg.pt"),
 ) -> None:
     """Make the three versions and a contact sheet of one clip, for a first look."""
-    from stimuli.one_clip import make_versions_of_one_clip
-    from study.fields import Masks, Versions
-
     with _errors_in_words():
+        from stimuli.one_clip import make_versions_of_one_clip
+        from study.fields import Masks, Versions
+
         _log_to_screen("clip")
         masks = Masks(source="yolo", weights=weights)
         sheet = make_versions_of_one_clip(video, out, weights, Versions(), masks)
@@ -278,6 +280,17 @@ def _errors_in_words() -> Iterator[None]:
     except StudyError as error:
         log.debug("failed", exc_info=True)
         typer.secho(f"error: {error}", err=True, fg="red")
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA_OF:
+            raise
+        extra = EXTRA_OF[error.name]
+        typer.secho(
+            f"error: this needs {error.name}, which is not installed: "
+            f'pip install -e ".[{extra}]" -c constraints.txt',
+            err=True,
+            fg="red",
+        )
         raise typer.Exit(1) from None
     except Exception:
         log.debug("an error that nobody foresaw", exc_info=True)

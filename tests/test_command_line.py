@@ -63,6 +63,25 @@ def test_mistakes_end_with_one_line_and_no_traceback(tmp_path: Path) -> None:
         assert "Traceback" not in done.output
 
 
+def test_a_package_that_the_base_install_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("models", "torch")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class NoTorch:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "torch":
+                raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
+    study = str(ROOT / "studies" / "demo.toml")
+    done = CliRunner().invoke(app, ["train", study, "--results", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "pip install" in done.output
+    assert "[models]" in done.output
+
+
 def test_readme_commands_are_those_of_the_command_line() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     verbs = set(re.findall(r"^\s*bodyscene (\w+)", readme, flags=re.MULTILINE))
