@@ -71,5 +71,6 @@ def _described(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        n_threads = torch.get_num_threads()
+        return f"cpu ({n_threads} thread{'' if n_threads == 1 else 's'})"
     return str(device)
