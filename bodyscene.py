@@ -36,8 +36,6 @@ ModelName = Annotated[str | None, typer.Option("--model", help="only this model 
 Seed = Annotated[int | None, typer.Option("--seed", help="only this seed of the model")]
 
 ALL_CORES = os.cpu_count() or 1
-# Packages that the base install lacks, and the extra that brings them.
-EXTRA_OF = {"torch": "models", "torchvision": "models", "safetensors": "models"}
 # Set for the commands that a workflow starts.
 IN_RUN = "BODYSCENE_IN_RUN"
 log = logging.getLogger("bodyscene")
@@ -273,7 +271,7 @@ def _step(
 
 @contextlib.contextmanager
 def _errors_in_words() -> Iterator[None]:
-    from study.errors import StudyError
+    from study.errors import EXTRA_OF, StudyError, missing_package
 
     try:
         yield
@@ -284,13 +282,7 @@ def _errors_in_words() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in EXTRA_OF:
             raise
-        extra = EXTRA_OF[error.name]
-        typer.secho(
-            f"error: this needs {error.name}, which is not installed: "
-            f'pip install -e ".[{extra}]" -c constraints.txt',
-            err=True,
-            fg="red",
-        )
+        typer.secho(f"error: {missing_package(error.name)}", err=True, fg="red")
         raise typer.Exit(1) from None
     except Exception:
         log.debug("an error that nobody foresaw", exc_info=True)

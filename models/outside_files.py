@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError, check_one_of
-from study.tables import check_table, read_table
+from study.tables import check_table, read_table, read_text_table
 
 # Probabilities of half precision that are added up over hundreds of classes.
 SUM_TOLERANCE = 0.02
@@ -170,12 +170,7 @@ def read_choices(path: Path, actions: list[str] | None) -> pd.DataFrame:
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    if not path.is_file():
-        raise StudyError(f"{path}: no such file")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a readable CSV table: {error}") from error
+    table = read_text_table(path)
     missing = [column for column in columns if column not in table]
     if missing:
         raise StudyError(f"{path}: expected the column {missing[0]!r}, found {list(table.columns)}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from stimuli.parallel import BatchError
 from stimuli.track import Instance
-from study.errors import StudyError
+from study.errors import StudyError, missing_package
 from study.fields import Masks
 
 PERSON_CLASS = 0
@@ -190,8 +190,6 @@ def _ultralytics():
     os.environ.setdefault("YOLO_CONFIG_DIR", str(WEIGHTS_FOLDER.expanduser().parent))
     try:
         import ultralytics
-    except ImportError as error:
-        raise StudyError(
-            "masks.source = 'yolo' needs torch and ultralytics: pip install 'bodyscene[models]'"
-        ) from error
+    except ModuleNotFoundError as error:
+        raise missing_package("ultralytics") from error
     return ultralytics

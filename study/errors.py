@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+# Packages that the base install lacks, and the extra that brings them.
+EXTRA_OF = {
+    "torch": "models",
+    "torchvision": "models",
+    "safetensors": "models",
+    "ultralytics": "models",
+}
+
 
 class StudyError(Exception):
     """Something that the user can mend; the command line prints its text without a traceback."""
@@ -13,3 +21,11 @@ def check_one_of(name: str, value: object, options: object) -> None:
     if value not in allowed:
         listed = ", ".join(repr(option) for option in allowed)
         raise StudyError(f"{name} is {value!r}; expected one of {listed}")
+
+
+def missing_package(name: str) -> StudyError:
+    """Return the error for a package of `EXTRA_OF` that is not installed."""
+    return StudyError(
+        f"this needs {name}, which is not installed: "
+        f'pip install -e ".[{EXTRA_OF[name]}]" -c constraints.txt'
+    )

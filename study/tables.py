@@ -171,12 +171,23 @@ def read_table(kind: str, path: Path) -> pd.DataFrame:
     schema = SCHEMAS[kind]()
     if not path.is_file():
         raise StudyError(f"{path}: no such file; the table of {kind} has not been made yet")
+    return check_table(kind, _with_numbers(read_text_table(path), schema, path), path)
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Read a CSV file in which all is text: an action may be called "null", a participant "01".
+
+    Raises
+    ------
+    StudyError
+        When there is no such file or it is not a CSV table.
+    """
+    if not path.is_file():
+        raise StudyError(f"{path}: no such file")
     try:
-        # Text stays text: an action may be called "null", a participant "01".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a readable CSV table of {kind}: {error}") from error
-    return check_table(kind, _with_numbers(table, schema, path), path)
+        raise StudyError(f"{path}: not a readable CSV table: {error}") from error
 
 
 def check_table(kind: str, table: pd.DataFrame, path: Path) -> pd.DataFrame:

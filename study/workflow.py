@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from study.config import Study
-from study.errors import StudyError
+from study.errors import StudyError, missing_package
 from study.results import Results
 
 SNAKEFILE = Path(__file__).resolve().parent.parent / "Snakefile"
@@ -58,14 +58,11 @@ def _check_packages(study: Study) -> None:
         raise StudyError(
             f"{SNAKEFILE}: no such file; install bodyscene from its repository: pip install -e ."
         )
-    needs = {}
+    needs: list[str] = []
     if study.models:
-        needs.update({"torch": "models", "torchvision": "models", "safetensors": "models"})
+        needs += ["torch", "torchvision", "safetensors"]
     if study.masks.source == "yolo":
-        needs.update({"torch": "models", "ultralytics": "models"})
-    for package, extra in needs.items():
+        needs += ["torch", "ultralytics"]
+    for package in needs:
         if importlib.util.find_spec(package) is None:
-            raise StudyError(
-                f"this study needs {package}, which is not installed: "
-                f'pip install -e ".[{extra}]" -c constraints.txt'
-            )
+            raise missing_package(package)
