@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -72,3 +73,16 @@ def make_video(tmp_path: Path) -> MakeVideo:
         return path
 
     return make
+
+
+@pytest.fixture
+def turn_mp4() -> Callable[[Path], None]:
+    """Return a function that sets the display matrix of an mp4 file to a quarter turn clockwise."""
+
+    def turn(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        at = content.index(b"tkhd") + 4 + 40
+        content[at : at + 20] = struct.pack(">5i", 0, 0x10000, 0, -0x10000, 0)
+        path.write_bytes(content)
+
+    return turn
