@@ -73,6 +73,11 @@ def read_masks(path: Path) -> PersonMasks:
     )
 
 
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Read where masks that `write_masks` wrote come from, without unpacking them."""
+    return json.loads(str(_npz(path, ("provenance",))["provenance"]))
+
+
 def find_mask_file(folder: Path, action: str, stem: str) -> Path:
     """Return the mask file of a clip: ACTION/CLIP.npz, ACTION/CLIP.png, or a folder ACTION/CLIP.
 
@@ -94,8 +99,9 @@ def read_mask_file(path: Path, timing: Timing) -> PersonMasks:
     Parameters
     ----------
     path : Path
-        An npz file with the key `masks` (T, H, W), nonzero on the person; a PNG for a photograph;
-        or a folder of PNGs in the order of their names.
+        An npz file with the key `masks` (T, H, W), nonzero on the person, and if you like
+        `n_persons` (T,), how many persons each frame shows; a PNG for a photograph; or a folder of
+        PNGs in the order of their names.
     timing : Timing
         Of the clip; the masks must have its size and the number of frames in its file.
 
@@ -104,18 +110,25 @@ def read_mask_file(path: Path, timing: Timing) -> PersonMasks:
     StudyError
         When the file is unreadable, or of another size or number of frames.
     """
+    counts = None
     if path.is_dir():
         masks = _stacked([_read_png(file) for file in sorted(path.glob("*.png"))], path)
     elif path.suffix == ".png":
         masks = _read_png(path)[np.newaxis]
     else:
-        masks = _npz(path, ("masks",))["masks"]
+        content = _npz(path, ("masks",), ("n_persons",))
+        masks, counts = content["masks"], content.get("n_persons")
     _check_shape(path, masks, timing)
     if np.issubdtype(masks.dtype, np.floating) and np.isnan(masks).any():
         raise StudyError(f"{path}: the masks hold {int(np.isnan(masks).sum())} NaN values")
     shown = masks[timing.shown_index] > 0
-    n_persons = np.full(len(shown), UNKNOWN)
-    return PersonMasks(shown, n_persons, {"source": "files", "file": path.name})
+    if counts is not None and counts.shape != (timing.n_in_file,):
+        raise StudyError(
+            f"{path}: the key 'n_persons' has the shape {counts.shape}, the clip has "
+            f"{timing.n_in_file} frames"
+        )
+    n_persons = np.full(len(shown), UNKNOWN) if counts is None else counts[timing.shown_index]
+    return PersonMasks(shown, n_persons.astype(int), {"source": "files", "file": path.name})
 
 
 def _check_shape(path: Path, masks: np.ndarray, timing: Timing) -> None:
@@ -142,12 +155,14 @@ def _read_png(path: Path) -> np.ndarray:
     return mask
 
 
-def _npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _npz(
+    path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as content:
             missing = [key for key in keys if key not in content.files]
             if missing:
                 raise StudyError(f"{path}: lacks the key {missing[0]!r}, found {content.files}")
-            return {key: content[key] for key in keys}
+            return {key: content[key] for key in keys + optional if key in content.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise StudyError(f"{path}: not a readable npz file of masks: {error}") from error

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 
 from study.errors import StudyError
+from study.files import DISK_FULL
 from study.progress import progress
 
 log = logging.getLogger("bodyscene")
@@ -76,7 +77,7 @@ def _attempt(work: Callable[[Any], Any], job: Any) -> Any:
     except BatchError:
         raise
     except StudyError as error:
-        if isinstance(error.__cause__, OSError):
+        if getattr(error.__cause__, "errno", None) in DISK_FULL:
             raise BatchError(str(error)) from error
         return Failed(str(error), lasting=True)
     except OSError as error:

@@ -1,0 +1,1 @@
+"""From frames to the mask of one person: weights, network, tracking, smoothing, quality."""
