@@ -9,11 +9,11 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := $(VENV)/bin
 
 # What the headless OpenCV, PyAV and matplotlib wheels need beyond a bare Debian. A lab computer
-# (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1.
-SYSTEM_PACKAGES := libglib2.0-0
-ifdef LAB
-SYSTEM_PACKAGES += libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb
-endif
+# (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1. The tests of the
+# review page need a browser: make system BROWSER=1.
+SYSTEM_PACKAGES = libglib2.0-0 \
+  $(if $(LAB),libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb) \
+  $(if $(BROWSER),chromium chromium-driver)
 ENOUGH := $(VENV)/.installed
 
 .PHONY: demo test lint system clean
@@ -21,6 +21,7 @@ ENOUGH := $(VENV)/.installed
 demo: system $(ENOUGH)
 	$(BIN)/bodyscene run studies/demo.toml --cores $(CORES)
 
+test: BROWSER = 1
 test: system $(ENOUGH) lint
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
 

@@ -32,6 +32,7 @@ def seeds_of_margin_model(wildcards):
 rule all:
     input:
         "steps/report.done.json",
+        "steps/review.done.json",
 
 
 rule stimuli:
@@ -42,6 +43,28 @@ rule stimuli:
     threads: workflow.cores
     shell:
         "{BODYSCENE} stimuli {WHERE} --cores {threads}"
+
+
+rule review:
+    input:
+        "steps/stimuli.done.json",
+        "steps/review.json",
+    output:
+        "steps/review.done.json",
+    threads: workflow.cores
+    shell:
+        "{BODYSCENE} review {WHERE} --cores {threads}"
+
+
+rule audit:
+    input:
+        "steps/stimuli.done.json",
+        "steps/audit.json",
+    output:
+        "steps/audit.done.json",
+    threads: workflow.cores
+    shell:
+        "{BODYSCENE} audit {WHERE} --cores {threads}"
 
 
 rule frames:
@@ -127,6 +150,7 @@ rule figures:
     input:
         "steps/fit.done.json",
         "steps/stimuli.done.json",
+        "steps/audit.done.json" if STUDY.audit.run else [],
     output:
         "steps/figures.done.json",
     shell:

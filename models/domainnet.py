@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from models.backbones import build_stream
-from models.readings import BLANK, Reading
+from models.readings import BLANK, LENT_BACKGROUND, Reading
 from study.conditions import CONDITIONS
 
 
@@ -53,10 +53,24 @@ class DomainNet(nn.Module):
         """Say what the streams see on a version of a clip.
 
         On originals the streams see the two versions that they were trained on: DomainNet needs
-        the masks of a clip at test time too. Where a version lacks a part, the stream of that
-        part sees the blank frame ("blank") or is not read ("drop").
+        the masks of a clip at test time too. On a swapped background they see the body and the
+        other clip's background. Where a version lacks a part, the stream of that part sees the
+        blank frame ("blank") or is not read ("drop"). Empty where a version's two parts are not
+        made one by one: DomainNet has nothing to read it by.
         """
-        lacks = CONDITIONS[condition].lacks
-        kept = {name: seen for name, seen in cls.streams.items() if name != lacks}
+        kept = cls._parts(condition)
+        if not kept:
+            return {}
         blank = {name: kept.get(name, BLANK) for name in cls.streams}
         return {"blank": blank, "drop": kept}
+
+    @classmethod
+    def _parts(cls, condition: str) -> Reading:
+        """Return which version shows each part of a version by itself."""
+        wholes = {
+            "body_background": dict(cls.streams),
+            "swapped_background": {**cls.streams, "background": LENT_BACKGROUND},
+        }
+        lacks = CONDITIONS[condition].lacks
+        shown = {"background": "body", "body": "background"}
+        return {shown[lacks]: condition} if lacks else wholes.get(condition, {})

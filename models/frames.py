@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from stimuli.parallel import Failed, outcomes
+from stimuli.partners import lent_frames
 from stimuli.video import read_clip
 from study.errors import StudyError
 from study.files import key_of, whole_file
@@ -43,10 +44,14 @@ class FrameCache:
         split beside each other.
     frames : dict of str to ndarray
         Version -> (N, S, S, 3) uint8 RGB, read-only and read from disk as needed.
+    lent : ndarray of int, optional
+        (N,): for every frame, where the frame of another clip is whose background it shows when
+        backgrounds are swapped.
     """
 
     clips: pd.DataFrame
     frames: dict[str, np.ndarray]
+    lent: np.ndarray | None = None
 
     def of_split(self, split: str) -> pd.DataFrame:
         """Return the clips of one split."""
@@ -90,7 +95,8 @@ def open_frames(results: Results, manifest: pd.DataFrame, side: int) -> FrameCac
             for stale in set(results.frames.glob(f"{side}px-*.npy")) - {path}:
                 stale.unlink()
     array = np.load(path, mmap_mode="r")
-    return FrameCache(clips, dict(zip(conditions, array, strict=True)))
+    frames = dict(zip(conditions, array, strict=True))
+    return FrameCache(clips, frames, _lent_positions(manifest, clips))
 
 
 def fit_square(frame_hwc: np.ndarray, side: int) -> np.ndarray:
@@ -133,6 +139,20 @@ def _layout(manifest: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     order = clips["split"].map(SPLITS.index).sort_values(kind="stable").index
     clips = clips.loc[order].reset_index(drop=True)
     return clips.assign(start=clips["n_frames"].cumsum() - clips["n_frames"]), conditions
+
+
+def _lent_positions(manifest: pd.DataFrame, clips: pd.DataFrame) -> np.ndarray | None:
+    """Place the borrowed backgrounds, where the manifest says that clips borrow."""
+    borrowed = manifest[manifest["background_of"] != ""]
+    if borrowed.empty:
+        return None
+    lender_of = borrowed.set_index("clip_id")["background_of"]
+    place = clips.set_index("clip_id")
+    positions = []
+    for clip_id, n_frames in zip(clips["clip_id"], clips["n_frames"], strict=True):
+        lender = place.loc[lender_of[clip_id]]
+        positions.append(int(lender["start"]) + lent_frames(n_frames, int(lender["n_frames"])))
+    return np.concatenate(positions)
 
 
 def _build(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.backbones import as_input
 from models.devices import autocast
 from models.frames import FrameCache
-from models.readings import BLANK, Reading
+from models.readings import BLANK, LENT_BACKGROUND, Reading
 
 FRAMES_PER_BATCH = 64
 
@@ -84,7 +84,10 @@ class Reader:
         )
         accuracy = {}
         for condition in self.cache.frames:
-            reading = headline(self.network.readings(condition), absent_part)
+            readings = self.network.readings(condition)
+            if not readings:
+                continue
+            reading = headline(readings, absent_part)
             found = [
                 scores.argmax(axis=1)
                 for scores in self.frame_scores(np.concatenate([[], *picked]).astype(int), reading)
@@ -94,17 +97,19 @@ class Reader:
         return accuracy
 
     def _seen(self, positions: np.ndarray, reading: Reading) -> dict[str, Tensor]:
-        side = next(iter(self.cache.frames.values())).shape[1]
-        blank = np.zeros((len(positions), side, side, 3), np.uint8)
         return {
-            stream: as_input(
-                torch.from_numpy(
-                    blank if condition == BLANK else self.cache.frames[condition][positions]
-                ),
-                self.device,
-            )
+            stream: as_input(torch.from_numpy(self._frames(positions, condition)), self.device)
             for stream, condition in reading.items()
         }
+
+    def _frames(self, positions: np.ndarray, condition: str) -> np.ndarray:
+        """Return the frames (n, S, S, 3) of a version, or what stands for one."""
+        if condition == BLANK:
+            side = next(iter(self.cache.frames.values())).shape[1]
+            return np.zeros((len(positions), side, side, 3), np.uint8)
+        if condition == LENT_BACKGROUND:
+            return self.cache.frames["background_only"][self.cache.lent[positions]]
+        return self.cache.frames[condition][positions]
 
 
 def headline(readings: dict[str, Reading], absent_part: str) -> Reading:

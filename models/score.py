@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from study.files import whole_file
 from study.progress import progress
 from study.results import Results
 from study.tables import check_table, read_table, write_table
+
+log = logging.getLogger("bodyscene")
 
 
 def score_model(study: Study, results: Results, name: str, seed: int) -> Path:
@@ -53,7 +56,7 @@ def score_model(study: Study, results: Results, name: str, seed: int) -> Path:
     """
     choices = read_table("choices", results.choices)
     reader, classes, manifest = _trained(study, results, name, seed)
-    stimuli = manifest[manifest["split"] == "test"].reset_index(drop=True)
+    stimuli = _readable(reader, manifest[manifest["split"] == "test"], name)
     scores = _scores_by_reading(reader, stimuli, f"score {name}, seed {seed}")
     _write_logits(results.logits(name, seed), stimuli, scores, classes)
     headline_reading = study.model(name).absent_part
@@ -123,6 +126,18 @@ def _trained(
     load_weights(network, checkpoint, facts)
     cache = open_frames(results, manifest, training.image_size)
     return Reader(network.to(device), cache, device), facts["classes"], manifest
+
+
+def _readable(reader: Reader, stimuli: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Keep the versions that a network can read, and say which it cannot."""
+    unreadable = [
+        condition
+        for condition in stimuli["condition"].unique()
+        if not reader.network.readings(condition)
+    ]
+    if unreadable:
+        log.info("%s has no way to read %s: not scored", name, ", ".join(unreadable))
+    return stimuli[~stimuli["condition"].isin(unreadable)].reset_index(drop=True)
 
 
 def _scores_by_reading(reader: Reader, stimuli: pd.DataFrame, what: str) -> dict[str, np.ndarray]:

@@ -68,6 +68,8 @@ class Letterbox:
     def pad(self, pictures_thwc: np.ndarray) -> np.ndarray:
         """Put pictures (T, h, w, 3) into black frames (T, H, W, 3)."""
         width, height = self.frame_wh
+        if self.picture_wh == self.frame_wh:
+            return pictures_thwc
         frames = np.zeros((len(pictures_thwc), height, width, 3), np.uint8)
         left, top = self.offset_xy
         frames[:, top : top + self.picture_wh[1], left : left + self.picture_wh[0]] = pictures_thwc

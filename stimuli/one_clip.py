@@ -7,8 +7,9 @@ from pathlib import Path
 
 from stimuli.contact_sheet import SheetJob, SheetRow, draw_sheet
 from stimuli.examine import Examined, ExamineJob, examine
-from stimuli.make import MakeJob, make
-from stimuli.segment import choose_device, find_weights
+from stimuli.make import ClipFiles, MakeJob, make
+from stimuli.segmentation.weights import find_weights
+from stimuli.segmentation.yolo import choose_device
 from stimuli.selection import unusable
 from stimuli.video import is_photo
 from study.errors import StudyError
@@ -27,7 +28,7 @@ def make_versions_of_one_clip(
     ----------
     video : Path
     out : Path
-        Folder for CLIP_CONDITION.mkv (or .png), CLIP_masks.npz and CLIP_contact_sheet.png.
+        Folder for CLIP_CONDITION.mp4 (or .png), CLIP_masks.npz and CLIP_contact_sheet.png.
     weights : Path
         Of the segmenter; takes the place of `masks.weights`.
     versions, masks
@@ -51,9 +52,18 @@ def make_versions_of_one_clip(
     if reason:
         raise StudyError(f"{video}: {reason}")
     source_wh = (examined.width, examined.height)
-    suffix = ".png" if is_photo(video) else ".mkv"
+    suffix = ".png" if is_photo(video) else ".mp4"
     targets = {name: out / f"{video.stem}_{name}{suffix}" for name in versions.conditions}
-    make(MakeJob(video, target, source_wh, versions, targets))
+    files = ClipFiles(
+        clip_id=video.stem,
+        action="",
+        video=video,
+        masks=target,
+        source_wh=source_wh,
+        source_sha256=sha256_of(video),
+        mask_sha256=examined.mask_sha256,
+    )
+    make(MakeJob(files, versions, targets))
     sheet = out / f"{video.stem}_contact_sheet.png"
     row = SheetRow(video.stem, video.name, targets, target, source_wh)
     draw_sheet(SheetJob(video.stem, versions.conditions, [row], sheet))

@@ -11,12 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from stimuli.by_hand import ChoiceByHand, read_choice_by_hand
 from stimuli.contact_sheet import CLIPS_SHOWN, SheetJob, SheetRow
 from stimuli.datasets import Source, find_sources
 from stimuli.examine import Examined
 from stimuli.index import Index
 from stimuli.letterbox import Letterbox
-from stimuli.segment import find_weights
+from stimuli.make import sidecar_of
+from stimuli.partners import draw_lenders
+from stimuli.segmentation.weights import find_weights
 from stimuli.selection import clips_table, select_clips, unusable
 from stimuli.stages import (
     Batch,
@@ -26,6 +29,7 @@ from stimuli.stages import (
     make_versions,
     render_synthetic,
 )
+from stimuli.versions import VERSIONS
 from study.config import Study
 from study.errors import StudyError
 from study.files import key_of, sweep_partial_files
@@ -39,6 +43,25 @@ SHEET_ORDER = ("test", "validation", "train")
 
 Chosen = Mapping[str, tuple[str, str]]
 Records = Mapping[tuple[str, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was chosen and made.
+
+    Attributes
+    ----------
+    chosen : mapping
+        Clip id to (split, reason).
+    records : mapping
+        (Clip id, condition) to what the index knows of that version.
+    lenders : mapping of str to str
+        Clip id to the clip whose background it gets.
+    """
+
+    chosen: Chosen
+    records: Records
+    lenders: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,17 +105,21 @@ def make_stimuli(study: Study, results: Results, processes: int) -> StimuliSumma
         sweep_partial_files(folder)
     if study.masks.source == "yolo":
         find_weights(study.masks.weights)
+    by_hand = read_choice_by_hand(study.split)
     batch = Batch(study, results, processes, Index(results.stimuli / INDEX_NAME))
     rendered = render_synthetic(batch)
     sources = find_sources(study, results)
+    by_hand.check(sources)
     hashes = hash_files(batch, {source.clip_id: source.path for source in sources})
     examined = examine_clips(batch, sources, hashes)
-    chosen, records = _make_chosen(batch, sources, examined, hashes)
+    made = _make_chosen(batch, sources, examined, hashes, by_hand)
+    chosen, records = made.chosen, made.records
     used = [source for source in sources if chosen[source.clip_id][0] != "none"]
-    _write_tables(batch, sources, examined, chosen, hashes, records)
+    _write_tables(batch, sources, examined, made, hashes)
     sheets = _sheet_jobs(batch, used, examined, chosen)
     draw_sheets(batch, sheets, _sheet_keys(sheets, records, examined))
-    wanted = {batch.stimulus_of(source, name) for source in used for name in _conditions(batch)}
+    stimuli = {batch.stimulus_of(source, name) for source in used for name in _conditions(batch)}
+    wanted = stimuli | {sidecar_of(stimulus) for stimulus in stimuli}
     masks = {batch.masks_of(source) for source in sources if source.clip_id in examined}
     sheet_files = {job.target for job in sheets.values()}
     _remove_unwanted(results.stimuli, wanted | {results.stimuli / INDEX_NAME})
@@ -112,25 +139,45 @@ def _make_chosen(
     sources: Sequence[Source],
     examined: Mapping[str, Examined],
     hashes: Mapping[str, str],
-) -> tuple[Chosen, Records]:
+    by_hand: ChoiceByHand,
+) -> Made:
     """Choose clips and make their versions; where some fail, choose again among the others."""
     while True:
-        chosen = _choose(batch, sources, examined)
+        chosen = _choose(batch, sources, examined, by_hand)
         used = [source for source in sources if chosen[source.clip_id][0] != "none"]
         n_failed = len(batch.failures)
-        records = make_versions(batch, used, examined, hashes)
+        clips = {
+            source.clip_id: batch.files_of(source, examined[source.clip_id], hashes[source.clip_id])
+            for source in used
+        }
+        lenders = _lenders(batch, used, chosen)
+        records = make_versions(batch, clips, lenders)
         if len(batch.failures) == n_failed:
-            return chosen, records
+            return Made(chosen, records, lenders)
+
+
+def _lenders(batch: Batch, used: Sequence[Source], chosen: Chosen) -> dict[str, str]:
+    """Draw whose background each clip gets, if a version asks for another clip's."""
+    if not any("other" in VERSIONS[name].needs for name in _conditions(batch)) or not used:
+        return {}
+    splits = {clip_id: split for clip_id, (split, _) in chosen.items()}
+    return draw_lenders(used, splits, batch.study.versions.swap, batch.study.seed)
 
 
 def _choose(
-    batch: Batch, sources: Sequence[Source], examined: Mapping[str, Examined]
+    batch: Batch,
+    sources: Sequence[Source],
+    examined: Mapping[str, Examined],
+    by_hand: ChoiceByHand,
 ) -> dict[str, tuple[str, str]]:
     reasons = {
-        source.clip_id: batch.failures.get(source.clip_id)
+        source.clip_id: by_hand.why_excluded(source.clip_id)
+        or batch.failures.get(source.clip_id)
         or unusable(examined[source.clip_id], batch.study.masks)
         for source in sources
     }
+    if by_hand.splits is not None:
+        return by_hand.splits_of(reasons)
     dataset = batch.study.dataset
     return select_clips(
         sources,
@@ -145,13 +192,12 @@ def _write_tables(
     batch: Batch,
     sources: Sequence[Source],
     examined: Mapping[str, Examined],
-    chosen: Chosen,
+    made: Made,
     hashes: Mapping[str, str],
-    records: Records,
 ) -> None:
     """Write both tables where they changed, and say which actions are lost."""
     shown_paths = {source.clip_id: _shown(source.path, batch.results.root) for source in sources}
-    clips = clips_table(sources, examined, chosen, hashes, shown_paths)
+    clips = clips_table(sources, examined, made.chosen, hashes, shown_paths)
     write_table("clips", clips, batch.results.clips)
     _warn_of_lost_actions(clips)
     if (clips["split"] == "none").all():
@@ -160,7 +206,7 @@ def _write_tables(
             f"{batch.results.clips}: no action is left; the most frequent reason, of "
             f"{reasons.iloc[0]} of {len(clips)} clips: {reasons.index[0]}"
         )
-    manifest = _manifest(batch, sources, examined, chosen, hashes, records)
+    manifest = _manifest(batch, sources, examined, made, hashes)
     write_table("manifest", manifest, batch.results.manifest)
 
 
@@ -181,21 +227,21 @@ def _manifest(
     batch: Batch,
     sources: Iterable[Source],
     examined: Mapping[str, Examined],
-    chosen: Chosen,
+    made: Made,
     hashes: Mapping[str, str],
-    records: Records,
 ) -> pd.DataFrame:
     settings = batch.study.versions
     rows = []
     for source in sources:
         clip_id = source.clip_id
-        split = chosen[clip_id][0]
+        split = made.chosen[clip_id][0]
         if split == "none":
             continue
         known = examined[clip_id]
         letterbox = Letterbox.of((known.width, known.height), (settings.width, settings.height))
         for condition in settings.conditions:
-            record = records[clip_id, condition]
+            record = made.records[clip_id, condition]
+            borrowed = "other" in VERSIONS[condition].needs
             rows.append(
                 {
                     "stimulus_id": f"{clip_id}__{condition}",
@@ -210,6 +256,9 @@ def _manifest(
                     "height": settings.height,
                     "body_fraction": known.person_share * letterbox.picture_share,
                     "hidden_fraction": record["hidden_fraction"],
+                    "luminance": record["luminance"],
+                    "contrast": record["contrast"],
+                    "background_of": made.lenders[clip_id] if borrowed else "",
                     "sha256": record["sha256"],
                     "source_sha256": hashes[clip_id],
                 }

@@ -11,7 +11,23 @@ from stimuli.datasets import Source
 from stimuli.examine import Examined
 from study.fields import Masks, Split
 
-UNKNOWN_CLIP = Examined(0, 0.0, 0, 0, -1, 0, 0, 0.0, "")
+# How well the person was found, see `stimuli.segmentation.quality`.
+QUALITY_COLUMNS = (
+    "mask_quality", "mask_confidence", "edge_agreement", "area_jumps", "share_filled",
+)  # fmt: skip
+
+UNKNOWN_CLIP = Examined(
+    n_frames=0,
+    fps=0.0,
+    width=0,
+    height=0,
+    n_persons_max=-1,
+    n_one_person=0,
+    n_found=0,
+    person_share=0.0,
+    mask_sha256="",
+    **dict.fromkeys(QUALITY_COLUMNS, 0.0),
+)
 
 
 def unusable(examined: Examined, masks: Masks) -> str:
@@ -24,6 +40,9 @@ def unusable(examined: Examined, masks: Masks) -> str:
     if masks.persons == "exactly_one" and examined.n_one_person < n_frames:
         wrong = n_frames - examined.n_one_person
         return f"not exactly one person in {wrong} of {n_frames} frames"
+    if examined.mask_quality < masks.min_quality:
+        least = masks.min_quality
+        return f"mask quality {examined.mask_quality:.2f}, at least {least:.2f} wanted"
     return ""
 
 
@@ -120,6 +139,7 @@ def clips_table(
                 "height": known.height,
                 "n_persons_max": known.n_persons_max,
                 "mask_found": known.n_found / known.n_frames if known.n_frames else 0.0,
+                **{name: getattr(known, name) for name in QUALITY_COLUMNS},
                 "source_sha256": hashes[clip_id],
             }
         )

@@ -6,22 +6,25 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stimuli.bundles import examine_all
 from stimuli.contact_sheet import SheetJob, draw_sheet
 from stimuli.datasets import Source
-from stimuli.examine import Examined, ExamineJob, examine, examine_key
+from stimuli.examine import Examined, ExamineJob, examine_key
 from stimuli.index import Index
-from stimuli.make import MakeJob, make, version_key
+from stimuli.make import ClipFiles, MakeJob, make, sidecar_of, version_key
 from stimuli.parallel import Failed, outcomes
-from stimuli.segment import choose_device, find_weights
+from stimuli.point_light import keypoint_file
+from stimuli.segmentation.weights import find_weights
+from stimuli.segmentation.yolo import choose_device
 from stimuli.synthetic import render, render_jobs
 from stimuli.video import is_photo
 from study.config import Study
 from study.errors import StudyError
-from study.files import key_of, sha256_of
+from study.files import key_of, sha256_of, stamp_of
 from study.results import Results
 
 log = logging.getLogger("bodyscene")
@@ -52,11 +55,30 @@ class Batch:
         """Where the masks of a clip lie."""
         return self.results.masks / source.action / f"{source.clip_id}.npz"
 
-    def stimulus_of(self, source: Source, condition: str) -> Path:
+    def files_of(self, source: Source, examined: Examined, source_sha256: str) -> ClipFiles:
+        """Return a clip as the files that versions are made of."""
+        return ClipFiles(
+            clip_id=source.clip_id,
+            action=source.action,
+            video=source.path,
+            masks=self.masks_of(source),
+            source_wh=(examined.width, examined.height),
+            source_sha256=source_sha256,
+            mask_sha256=examined.mask_sha256,
+            keypoints=self._keypoints_of(source),
+        )
+
+    def stimulus_of(self, clip: ClipFiles | Source, condition: str) -> Path:
         """Where a version of a clip lies: a photograph stays one."""
-        suffix = ".png" if is_photo(source.path) else ".mkv"
-        folder = self.results.stimuli / condition / source.action
-        return folder / f"{source.clip_id}{suffix}"
+        video = clip.path if isinstance(clip, Source) else clip.video
+        suffix = ".png" if is_photo(video) else ".mp4"
+        return self.results.stimuli / condition / clip.action / f"{clip.clip_id}{suffix}"
+
+    def _keypoints_of(self, source: Source) -> Path | None:
+        folder = self.study.masks.keypoints
+        if folder is None and self.study.dataset.kind == "synthetic":
+            folder = self.results.sources / "keypoints"
+        return keypoint_file(folder, source.action, source.path.stem) if folder else None
 
 
 def render_synthetic(batch: Batch) -> set[Path]:
@@ -68,22 +90,19 @@ def render_synthetic(batch: Batch) -> set[Path]:
     missing = {
         name: job
         for name, job in jobs.items()
-        if batch.index.get("render", name, keys[name]) is None or not job.files.all_exist()
+        if batch.index.get("render", name, keys[name]) is None
+        or not all(path.is_file() for path in job.files.all())
     }
     for name, outcome in outcomes(render, missing, batch.processes, "rendering"):
         if isinstance(outcome, Failed):
             raise StudyError(f"{name} of the synthetic world: {outcome.reason}")
         batch.index.put("render", name, keys[name])
-    return {
-        path
-        for job in jobs.values()
-        for path in (job.files.video, job.files.background, job.files.masks)
-    }
+    return {path for job in jobs.values() for path in job.files.all()}
 
 
 def hash_files(batch: Batch, paths: Mapping[str, Path]) -> dict[str, str]:
     """Return the SHA-256 of files by name, from the index where size and time are the same."""
-    stamps = {name: _stamp(path) for name, path in paths.items()}
+    stamps = {name: stamp_of(path) for name, path in paths.items()}
     known = {name: batch.index.get("hash", name, stamps[name]) for name in paths}
     missing = [name for name in paths if known[name] is None]
     with ThreadPoolExecutor(batch.processes) as threads:
@@ -112,7 +131,7 @@ def examine_clips(
             missing[name] = job
     if missing and batch.study.masks.source == "yolo":
         log.info("segmenting on %s", choose_device(batch.study.masks.device))
-    for name, outcome in outcomes(examine, missing, batch.processes, "finding the person"):
+    for name, outcome in examine_all(missing, batch.processes):
         if isinstance(outcome, Failed):
             _note_failure(batch, "examine", name, keys[name], outcome)
         else:
@@ -122,26 +141,34 @@ def examine_clips(
 
 
 def make_versions(
-    batch: Batch,
-    sources: Iterable[Source],
-    examined: Mapping[str, Examined],
-    hashes: Mapping[str, str],
+    batch: Batch, clips: Mapping[str, ClipFiles], lenders: Mapping[str, str]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Make the versions of the chosen clips; return the records by clip id and condition."""
+    """Make the versions of the chosen clips; return the records by clip id and condition.
+
+    Parameters
+    ----------
+    batch : Batch
+    clips : mapping of str to ClipFiles
+    lenders : mapping of str to str
+        Clip id to the clip whose background takes the place of its own.
+    """
     records: dict[tuple[str, str], dict[str, Any]] = {}
     jobs: dict[str, MakeJob] = {}
     keys: dict[str, dict[str, str]] = {}
-    for source in sources:
-        clip_id = source.clip_id
-        keys[clip_id] = _version_keys(batch, examined[clip_id], hashes[clip_id])
+    for clip_id, clip in clips.items():
+        job = _make_job(batch, clip, clips.get(lenders.get(clip_id, "")))
+        keys[clip_id] = {
+            name: version_key(name, clip, job.lender, job.settings) for name in job.targets
+        }
         reason = batch.index.get("failure", f"make {clip_id}", key_of(keys[clip_id]))
         if reason is not None:
             batch.failures[clip_id] = reason["reason"]
             continue
-        records |= _finished_versions(batch, source, keys[clip_id])
-        lacking = [name for name in keys[clip_id] if (clip_id, name) not in records]
+        finished = _finished_versions(batch, job, keys[clip_id])
+        records |= finished
+        lacking = {n: path for n, path in job.targets.items() if (clip_id, n) not in finished}
         if lacking:
-            jobs[clip_id] = _make_job(batch, source, examined[clip_id], lacking)
+            jobs[clip_id] = replace(job, targets=lacking)
     for clip_id, outcome in outcomes(make, jobs, batch.processes, "making versions"):
         if isinstance(outcome, Failed):
             _note_failure(batch, "make", clip_id, key_of(keys[clip_id]), outcome)
@@ -186,36 +213,23 @@ def _examine_job(batch: Batch, source: Source, weights_sha256: str) -> ExamineJo
     )
 
 
-def _make_job(
-    batch: Batch, source: Source, examined: Examined, conditions: Iterable[str]
-) -> MakeJob:
-    return MakeJob(
-        video=source.path,
-        masks=batch.masks_of(source),
-        source_wh=(examined.width, examined.height),
-        settings=batch.study.versions,
-        targets={name: batch.stimulus_of(source, name) for name in conditions},
-    )
-
-
-def _version_keys(batch: Batch, examined: Examined, source_sha256: str) -> dict[str, str]:
-    versions = batch.study.versions
-    return {
-        name: version_key(name, source_sha256, examined.mask_sha256, versions)
-        for name in versions.conditions
-    }
+def _make_job(batch: Batch, clip: ClipFiles, lender: ClipFiles | None) -> MakeJob:
+    conditions = batch.study.versions.conditions
+    targets = {name: batch.stimulus_of(clip, name) for name in conditions}
+    return MakeJob(clip, batch.study.versions, targets, lender)
 
 
 def _finished_versions(
-    batch: Batch, source: Source, keys: Mapping[str, str]
+    batch: Batch, job: MakeJob, keys: Mapping[str, str]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of versions that are as they should be, by size at least."""
     finished = {}
-    for name, key in keys.items():
-        record = batch.index.get("version", f"{source.clip_id}__{name}", key)
-        path = batch.stimulus_of(source, name)
-        if record is not None and path.is_file() and path.stat().st_size == record["size"]:
-            finished[source.clip_id, name] = record
+    for name, path in job.targets.items():
+        record = batch.index.get("version", f"{job.clip.clip_id}__{name}", keys[name])
+        if record is None or not path.is_file() or not sidecar_of(path).is_file():
+            continue
+        if path.stat().st_size == record["size"]:
+            finished[job.clip.clip_id, name] = record
     return finished
 
 
@@ -231,14 +245,6 @@ def _note_failure(batch: Batch, stage: str, name: str, key: str, failed: Failed)
     log.warning("%s is left out: %s", name, failed.reason)
     if failed.lasting:
         batch.index.put("failure", f"{stage} {name}", key, reason=failed.reason)
-
-
-def _stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError:
-        return "unreadable"
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def _sha256_or_nothing(path: Path) -> str:

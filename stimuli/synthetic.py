@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stimuli.masks import PersonMasks, write_masks
+from stimuli.point_light import write_keypoints
 from stimuli.video import Clip, write_clip
 from stimuli.world import ACTIONS, ClipRecipe, WorldSettings, draw_recipe, render_clip
 from study.config import Study
@@ -23,17 +24,18 @@ class RenderedFiles:
     ----------
     video, background : Path
         The clip, and the same scene without the person.
-    masks : Path
-        The true masks.
+    masks, keypoints : Path
+        The true masks and key points.
     """
 
     video: Path
     background: Path
     masks: Path
+    keypoints: Path
 
-    def all_exist(self) -> bool:
-        """Whether nothing has to be rendered."""
-        return self.video.is_file() and self.background.is_file() and self.masks.is_file()
+    def all(self) -> set[Path]:
+        """Return all four."""
+        return {self.video, self.background, self.masks, self.keypoints}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def render_jobs(study: Study, results: Results) -> dict[str, RenderJob]:
     fields = set(WorldSettings.__dataclass_fields__)
     settings = WorldSettings(**data.model_dump(include=fields))
     actions = list(ACTIONS)[: data.n_actions]
-    suffix = ".png" if data.n_frames == 1 else ".mkv"
+    suffix = ".png" if data.n_frames == 1 else ".mp4"
     jobs = {}
     for action in actions:
         for index in range(1, data.clips_per_action + 1):
@@ -66,6 +68,7 @@ def render(job: RenderJob) -> None:
     n_persons = np.ones(len(rendered.masks_thw), int)
     masks = PersonMasks(rendered.masks_thw, n_persons, {"source": "truth"})
     write_masks(job.files.masks, masks)
+    write_keypoints(job.files.keypoints, rendered.keypoints_tkc)
     write_clip(job.files.background, Clip(rendered.backgrounds_thwc, fps))
     write_clip(job.files.video, Clip(rendered.frames_thwc, fps))
 
@@ -74,4 +77,6 @@ def _files_of(recipe: ClipRecipe, folder: Path, suffix: str) -> RenderedFiles:
     def at(kind: str, kind_suffix: str) -> Path:
         return folder / kind / recipe.action / f"{recipe.clip_id}{kind_suffix}"
 
-    return RenderedFiles(at("video", suffix), at("backgrounds", suffix), at("masks", ".npz"))
+    return RenderedFiles(
+        at("video", suffix), at("backgrounds", suffix), at("masks", ".npz"), at("keypoints", ".npz")
+    )

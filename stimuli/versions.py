@@ -7,15 +7,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stimuli.holes import holes_of
-from stimuli.inpaint import inpainted
+from stimuli.blur import blurred_outside
+from stimuli.elsewhere import hole_elsewhere
+from stimuli.fill_color import fill_color
+from stimuli.holes import grown_masks, holes_of
+from stimuli.inpainting import inpainted
+from stimuli.point_light import point_lights
 from study.fields import Versions
 
-# frames (T, H, W, 3) uint8, masks (T, H, W) bool, settings -> new frames, hidden (T, H, W) bool
-MakeVersion = Callable[
-    [np.ndarray, np.ndarray, Versions],
-    tuple[np.ndarray, np.ndarray],
-]
+LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
+WHITE, BLACK = 255, 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a version is made of.
+
+    Attributes
+    ----------
+    frames_thwc : ndarray of uint8
+        RGB (T, H, W, 3).
+    masks_thw : ndarray of bool
+        True on the person.
+    other_thwc : ndarray of uint8, optional
+        Another clip's clean background (T, H, W, 3), for versions that need one.
+    points_tkc : ndarray of float, optional
+        Key points (T, K, 3): x, y in pixels of the frames, and whether visible (above 0).
+    """
+
+    frames_thwc: np.ndarray
+    masks_thw: np.ndarray
+    other_thwc: np.ndarray | None = None
+    points_tkc: np.ndarray | None = None
+
+
+# Scene, settings -> frames (T, H, W, 3) uint8, and where these hide the scene (T, H, W) bool.
+MakeVersion = Callable[[Scene, Versions], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -25,11 +52,11 @@ class Version:
     Attributes
     ----------
     make : callable
-        Frames, masks and settings to new frames and the pixels that these hide.
+        Scene and settings to new frames and the pixels that these hide.
     depends_on : tuple of str
         The fields of `Versions` that change it.
-    needs_masks : bool
-        Whether the person's place changes it.
+    needs : frozenset of {"masks", "points", "other"}
+        What of a `Scene` besides the frames changes it.
     revision : int
         Raised when the same settings give other pixels than before, so that finished clips are
         made anew.
@@ -37,39 +64,85 @@ class Version:
 
     make: MakeVersion
     depends_on: tuple[str, ...] = ()
-    needs_masks: bool = True
+    needs: frozenset[str] = frozenset({"masks"})
     revision: int = 1
 
 
-def as_it_is(
-    frames_thwc: np.ndarray, masks_thw: np.ndarray, settings: Versions
-) -> tuple[np.ndarray, np.ndarray]:
+def as_it_is(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
     """Hide nothing."""
-    return frames_thwc, np.zeros_like(masks_thw)
+    return scene.frames_thwc, np.zeros(scene.frames_thwc.shape[:3], bool)
 
 
-def person_on_black(
-    frames_thwc: np.ndarray, masks_thw: np.ndarray, settings: Versions
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make every pixel outside the person black."""
-    return frames_thwc * masks_thw[..., np.newaxis], ~masks_thw
+def person_alone(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Show the person on one colour."""
+    hidden = ~scene.masks_thw
+    color = fill_color(scene.frames_thwc, hidden, settings.fill)
+    return np.where(hidden[..., np.newaxis], color, scene.frames_thwc), hidden
 
 
-def person_filled_in(
-    frames_thwc: np.ndarray, masks_thw: np.ndarray, settings: Versions
-) -> tuple[np.ndarray, np.ndarray]:
+def person_filled_in(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
     """Replace the grown person by what is around."""
-    holes = holes_of(masks_thw, settings.hole, settings.dilation)
-    filled = inpainted(frames_thwc, holes, settings.inpainting, settings.inpaint_radius)
-    return filled, holes
+    persons = grown_masks(scene.masks_thw, settings.dilation)
+    holes = holes_of(persons, settings)
+    return inpainted(scene.frames_thwc, holes, persons, settings), holes
 
+
+def silhouette(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Show the person's outline alone: white on a dark fill colour, black on a light one."""
+    color = fill_color(scene.frames_thwc, ~scene.masks_thw, settings.fill)
+    figure = WHITE if np.dot(LUMINANCE_WEIGHTS, color) < (WHITE + BLACK) / 2 else BLACK
+    frames = np.where(scene.masks_thw[..., np.newaxis], np.uint8(figure), color)
+    return frames, np.ones_like(scene.masks_thw)
+
+
+def point_light(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Show the person's key points alone, as dots (Johansson, 1973)."""
+    hidden = np.ones(scene.frames_thwc.shape[:3], bool)
+    color = fill_color(scene.frames_thwc, hidden, settings.fill)
+    return point_lights(scene.points_tkc, hidden.shape, color, settings.dot_size), hidden
+
+
+def blurred_background(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Blur what is around the person; nothing of the person bleeds into it."""
+    sigma = settings.blur * scene.frames_thwc.shape[1]
+    return blurred_outside(scene.frames_thwc, scene.masks_thw, sigma), ~scene.masks_thw
+
+
+def swapped_background(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Put the person on another clip's clean background."""
+    mask = scene.masks_thw[..., np.newaxis]
+    return np.where(mask, scene.frames_thwc, scene.other_thwc), ~scene.masks_thw
+
+
+def inpaint_control(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
+    """Inpaint a hole of the same shape where the person is not: matched artefacts, nothing lost."""
+    persons = grown_masks(scene.masks_thw, settings.dilation)
+    holes = hole_elsewhere(holes_of(persons, settings), scene.masks_thw)
+    # The person stays; the temporal method must not take the hole for one that hides nobody.
+    return inpainted(scene.frames_thwc, holes, holes, settings), holes
+
+
+FILLING = (
+    "hole",
+    "least_hole",
+    "dilation",
+    "inpainting",
+    "inpaint_radius",
+    "inpaint_model",
+    "fill",
+)
 
 VERSIONS: dict[str, Version] = {
-    "body_background": Version(as_it_is, needs_masks=False),
-    "body_only": Version(person_on_black),
-    "background_only": Version(
-        person_filled_in,
-        depends_on=("hole", "dilation", "inpainting", "inpaint_radius"),
-        revision=2,
+    "body_background": Version(as_it_is, needs=frozenset()),
+    "body_only": Version(person_alone, depends_on=("fill",), revision=2),
+    "background_only": Version(person_filled_in, depends_on=FILLING, revision=3),
+    "silhouette": Version(silhouette, depends_on=("fill",)),
+    "point_light": Version(
+        point_light, depends_on=("fill", "dot_size"), needs=frozenset({"points"})
     ),
+    "blurred_background": Version(blurred_background, depends_on=("blur",)),
+    "swapped_background": Version(
+        swapped_background, depends_on=(*FILLING, "swap"), needs=frozenset({"masks", "other"})
+    ),
+    "inpaint_control": Version(inpaint_control, depends_on=FILLING),
 }

@@ -33,7 +33,15 @@ CONDITIONS: dict[str, Condition] = {
         Condition("body_background", "original", "#009E73", ""),
         Condition("body_only", "body only", "#D55E00", "background"),
         Condition("background_only", "background only", "#0072B2", "body"),
+        Condition("silhouette", "silhouette", "#E69F00", "background"),
+        Condition("point_light", "point light", "#000000", "background"),
+        Condition("blurred_background", "blurred background", "#56B4E9", ""),
+        Condition("swapped_background", "swapped background", "#CC79A7", ""),
+        Condition("inpaint_control", "inpainting elsewhere", "#7F7F7F", ""),
     )
 }
 
 CONDITION_NAMES: tuple[str, ...] = tuple(CONDITIONS)
+
+# Those of the study in the paper, made unless a study file says otherwise.
+MAIN_CONDITIONS = ("body_background", "body_only", "background_only")

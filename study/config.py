@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from study.errors import StudyError
 from study.fields import (
     Analysis,
+    Audit,
     Dataset,
     FolderData,
     Haa500Data,
@@ -21,6 +22,7 @@ from study.fields import (
     Model,
     Name,
     Observers,
+    Power,
     Section,
     Split,
     SyntheticData,
@@ -46,11 +48,13 @@ class Study(Section):
     split: Split = Split()
     masks: Masks
     versions: Versions = Versions()
+    audit: Audit = Audit()
     trials: Trials = Trials()
     training: Training = Training()
     models: list[Model] = Field([], description="the networks; may be empty")
     observers: Observers = Observers()
     analysis: Analysis = Analysis()
+    power: Power = Power()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
@@ -69,6 +73,15 @@ class Study(Section):
             raise ValueError(
                 f"masks.source = 'truth' is only known of dataset.kind = 'synthetic', found "
                 f"{self.dataset.kind!r}; use 'yolo' or 'files'"
+            )
+        if (
+            "point_light" in self.versions.conditions
+            and self.masks.keypoints is None
+            and self.dataset.kind != "synthetic"
+        ):
+            raise ValueError(
+                "versions.conditions names 'point_light', which needs masks.keypoints, the folder "
+                "of the key points"
             )
         self._check_counts()
         return self

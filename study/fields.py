@@ -9,11 +9,31 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from study.conditions import CONDITION_NAMES
+from study.conditions import MAIN_CONDITIONS
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=40)]
-ConditionName = Literal["body_background", "body_only", "background_only"]
+ConditionName = Literal[
+    "body_background",
+    "body_only",
+    "background_only",
+    "silhouette",
+    "point_light",
+    "blurred_background",
+    "swapped_background",
+    "inpaint_control",
+]
+HoleName = Literal["union", "frame", "hull", "box"]
+InpaintingName = Literal[
+    "telea",
+    "navier_stokes",
+    "harmonic",
+    "biharmonic",
+    "mirror",
+    "temporal",
+    "torchscript",
+    "flat",
+]
 
 
 def _expanded(path: Path) -> Path:
@@ -102,12 +122,22 @@ Dataset = Annotated[SyntheticData | FolderData | Haa500Data, Field(discriminator
 
 
 class Split(Section):
-    """Which clips train, validate and test."""
+    """Which clips are used, and which of them train, validate and test."""
 
-    by: Literal["order", "group"] = Field(
+    by: Literal["order", "group", "file"] = Field(
         "order",
         description="order: the first usable clips of an action validate, the next ones test, the "
-        "rest train; group: whole recording sessions are held out",
+        "rest train; group: whole recording sessions are held out; file: as a table says",
+    )
+    file: FilePath | None = Field(
+        None,
+        description="where `by` is file: a CSV table of clip_id and split (train, validation, test "
+        "or none), for instance the clips.csv of a run, edited; clips that it lacks are left out",
+    )
+    exclude: FilePath | None = Field(
+        None,
+        description="a CSV table of clips to leave out by hand: clip_id and, if you like, reason; "
+        "the review page writes one",
     )
     validation_clips: int = Field(1, ge=0, description="per action, where `by` is order")
     test_clips: int = Field(1, ge=1, description="per action, where `by` is order")
@@ -118,6 +148,8 @@ class Split(Section):
     def _groups_are_named_and_apart(self) -> Split:
         if self.by == "group" and not self.test_groups:
             raise ValueError("by = 'group' needs test_groups, the sessions to test on")
+        if self.by == "file" and self.file is None:
+            raise ValueError("by = 'file' needs file, the table of clip_id and split")
         both = set(self.validation_groups) & set(self.test_groups)
         if both:
             raise ValueError(f"{sorted(both)} are both test_groups and validation_groups")
@@ -127,17 +159,39 @@ class Split(Section):
 class Masks(Section):
     """Where the person is in every frame."""
 
-    source: Literal["truth", "files", "yolo"] = Field(
-        description="truth: the synthetic world's own; files: mask files; yolo: YOLO segmentation"
+    source: Literal["truth", "files", "yolo", "callable"] = Field(
+        description="truth: the synthetic world's own; files: mask files; yolo: YOLO segmentation; "
+        "callable: a Python function of yours"
     )
     path: FilePath | None = Field(
-        None, description="files: folder of ACTION/CLIP.npz (key `masks`) or ACTION/CLIP.png"
+        None,
+        description="files: folder of ACTION/CLIP.npz (key `masks`, if you like also `n_persons`) "
+        "or ACTION/CLIP.png",
+    )
+    segmenter: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="callable: module:function; it gets a clip's frames (T, H, W, 3) uint8 RGB and "
+        "returns masks (T, H, W), nonzero on the person",
     )
     weights: FilePath = Field(
-        Path("yolov8x-seg.pt"), description="yolo: weights file by path, or an official name"
+        Path("yolov8x-seg.pt"),
+        description="yolo: weights file (.pt or .onnx) by path, or an official name",
+    )
+    trust_weights: bool = Field(
+        False,
+        description="yolo: load a .pt file even if it holds more than tensors and layers; such a "
+        "file can run any code on this computer, so set this only for files whose origin you know",
+    )
+    keypoints: FilePath | None = Field(
+        None,
+        description="folder of ACTION/CLIP.npz (key `keypoints`, (T, K, 2 or 3): x, y in pixels of "
+        "the source and visibility) for point_light; the synthetic world has its own",
     )
     device: str = Field("auto", description="yolo: auto, cpu, cuda or cuda:N")
-    batch_size: int = Field(16, ge=1, description="yolo: frames per forward pass")
+    batch_size: int = Field(
+        16, ge=1, description="yolo: frames per forward pass on a GPU (on a CPU it is 2)"
+    )
     confidence: Share = Field(0.25, description="yolo: least confidence of a person")
     image_size: int = Field(640, ge=32, multiple_of=32, description="yolo: network input, pixels")
     persons: Literal["main", "exactly_one"] = Field(
@@ -148,11 +202,22 @@ class Masks(Section):
     min_visible: Share = Field(
         0.5, description="leave a clip out if the person is found in fewer of its frames"
     )
+    min_quality: Share = Field(
+        0.0, description="leave a clip out if its mask quality (0 to 1, see clips.csv) is lower"
+    )
+    fill_gaps: int = Field(
+        12, ge=0, description="yolo: frames in which the person may be missed and is filled in"
+    )
+    smooth: bool = Field(
+        True, description="yolo: remove flicker over time and close small holes in the person"
+    )
 
     @model_validator(mode="after")
-    def _files_have_a_path(self) -> Masks:
+    def _source_is_complete(self) -> Masks:
         if self.source == "files" and self.path is None:
             raise ValueError("source = 'files' needs path, the folder of the mask files")
+        if self.source == "callable" and self.segmenter is None:
+            raise ValueError("source = 'callable' needs segmenter, as module:function")
         return self
 
 
@@ -160,28 +225,105 @@ class Versions(Section):
     """How the versions of a clip are made."""
 
     conditions: list[ConditionName] = Field(
-        list(CONDITION_NAMES), min_length=1, description="the versions to make"
+        list(MAIN_CONDITIONS), min_length=1, description="the versions to make"
     )
     width: int = Field(640, ge=32, le=4096, multiple_of=2, description="pixels, letterboxed")
     height: int = Field(360, ge=32, le=4096, multiple_of=2, description="pixels, letterboxed")
     fps: float | None = Field(
-        None, gt=0, le=240, description="show so many frames per second; default the clip's own"
+        None,
+        gt=0,
+        le=240,
+        description="show so many frames per second; default the clip's own frames and times",
     )
     max_seconds: float = Field(6.0, gt=0, description="longer clips are cut")
-    hole: Literal["union", "frame"] = Field(
-        "union", description="what is hidden: the union of the clip's masks, or each frame's own"
+    quality: Literal["lossless", "web"] = Field(
+        "lossless",
+        description="lossless: people and networks get the same pixels; web: visually lossless "
+        "videos that browsers play, a tenth of the size, with the loss in the sidecars",
+    )
+    hole: HoleName = Field(
+        "union",
+        description="what is hidden, in every frame: the union of the clip's masks, its convex "
+        "hull, its box, or (frame) each frame's own mask, which moves as the person does",
+    )
+    least_hole: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
+        [0.0, 0.0],
+        description="box: least width and height of the hole as shares of the picture, so that "
+        "its size tells less of the pose",
     )
     dilation: float = Field(
         1.2, ge=1.0, le=3.0, description="linear growth of the hidden region over the person"
     )
-    inpainting: Literal["telea", "navier_stokes"] = Field("telea", description="OpenCV's method")
-    inpaint_radius: float = Field(5.0, gt=0, le=100, description="pixels")
+    inpainting: InpaintingName = Field(
+        "telea",
+        description="telea, navier_stokes: OpenCV's; harmonic: the smoothest fill, colours running "
+        "on sideways; biharmonic: the same with the slopes at the rim; mirror: reflections of what "
+        "is around, which go on with its texture and hide the hole best; temporal: the true "
+        "background of other frames where they show it, else harmonic; torchscript: a network of "
+        "yours; flat: the `fill` colour",
+    )
+    inpaint_radius: float = Field(
+        5.0, gt=0, le=100, description="telea, navier_stokes: how far they look, pixels"
+    )
+    inpaint_model: FilePath | None = Field(
+        None,
+        description="torchscript: a file; it gets pictures (B, 3, H, W) in 0..1 and masks "
+        "(B, 1, H, W), 1 in the hole, and returns pictures, as LaMa does",
+    )
+    fill: Literal["black", "grey", "mean", "matched"] = Field(
+        "black",
+        description="colour where a version shows nothing: black, middle grey, the clip's mean "
+        "colour there, or the grey that keeps the clip's mean luminance",
+    )
+    blur: float = Field(
+        0.05, gt=0, le=1, description="blurred_background: sigma as a share of the height"
+    )
+    swap: Literal["other_action", "same_action"] = Field(
+        "other_action", description="swapped_background: whose clip lends the background"
+    )
+    dot_size: float = Field(
+        0.02, gt=0, le=0.2, description="point_light: diameter as a share of the height"
+    )
 
     @model_validator(mode="after")
     def _conditions_once(self) -> Versions:
         if len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions names a version twice: {self.conditions}")
+        if self.inpainting == "torchscript" and self.inpaint_model is None:
+            raise ValueError("inpainting = 'torchscript' needs inpaint_model, the file")
         return self
+
+
+class AuditedFill(Section):
+    """One way of hiding the person that the audit compares with the study's own."""
+
+    hole: HoleName = Field(description="as versions.hole")
+    inpainting: InpaintingName = Field(description="as versions.inpainting")
+
+
+class Audit(Section):
+    """How much of the action the versions give away that they should not."""
+
+    run: bool = Field(True, description="whether `bodyscene run` audits the stimuli")
+    frames: int = Field(
+        1, ge=1, le=50, description="moments of a clip that the probes see, the middle one first"
+    )
+    max_clips: int = Field(
+        1500, ge=10, description="of a larger data set so many clips, drawn evenly over actions"
+    )
+    folds: int = Field(
+        5, ge=2, description="of the cross-validation by clip (by session where groups are known)"
+    )
+    n_permutations: int = Field(200, ge=0, description="for every p value")
+    compare: list[AuditedFill] = Field(
+        [
+            AuditedFill(hole="union", inpainting="flat"),
+            AuditedFill(hole="union", inpainting="telea"),
+            AuditedFill(hole="box", inpainting="telea"),
+            AuditedFill(hole="box", inpainting="harmonic"),
+        ],
+        description="other ways of hiding the person, audited beside the study's own",
+    )
 
 
 class Trials(Section):
@@ -263,7 +405,16 @@ class Observers(Section):
 
     simulate: bool = Field(True, description="whether simulated observers do the lists at all")
     accuracy: dict[ConditionName, Share] = Field(
-        {"body_background": 0.95, "body_only": 0.88, "background_only": 0.72},
+        {
+            "body_background": 0.95,
+            "body_only": 0.88,
+            "background_only": 0.72,
+            "silhouette": 0.8,
+            "point_light": 0.75,
+            "blurred_background": 0.92,
+            "swapped_background": 0.85,
+            "inpaint_control": 0.94,
+        },
         description="share correct of a median observer on a median clip, per version",
     )
     observer_sd: float = Field(0.5, ge=0, description="logits between observers")
@@ -282,4 +433,69 @@ class Analysis(Section):
     formula: str = Field(
         "correct ~ group * condition + (1 | observer) + (1 | item)",
         description="the mixed-effects model, in lme4's formula syntax",
+    )
+    equivalence_bound_pp: float = Field(
+        5.0,
+        gt=0,
+        le=100,
+        description="versions or groups count as equal if their accuracies differ by less, "
+        "percentage points",
+    )
+    inference: Literal["t", "z"] = Field(
+        "t",
+        description="t: Student's t with the levels of the smallest grouping factor less one as "
+        "degrees of freedom; z: the normal distribution, a little too sure with few observers",
+    )
+
+
+class Power(Section):
+    """What the power analysis and the calibration simulate."""
+
+    source: Literal["assumed", "pilot"] = Field(
+        "assumed",
+        description="assumed: from the accuracies and deviations below and in `observers`; pilot: "
+        "from the study's model, fitted to the answers in the results folder",
+    )
+    participants: list[Annotated[int, Field(ge=2, le=2000)]] = Field(
+        [12, 20, 28, 40, 60], min_length=1, description="numbers of participants to try"
+    )
+    items: list[Annotated[int, Field(ge=2, le=5000)]] = Field(
+        [],
+        description="numbers of test clips to try; default half the study's own, its own, twice "
+        "as many",
+    )
+    seeds: list[Annotated[int, Field(ge=1, le=200)]] = Field(
+        [1, 3, 5, 10], min_length=1, description="trainings of each network to try"
+    )
+    n_items: int | None = Field(
+        None, ge=2, description="the study's own number of test clips; default from the study file"
+    )
+    n_simulations: int = Field(500, ge=20, description="studies simulated per design")
+    n_calibration: int = Field(2000, ge=20, description="studies simulated by the calibration")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="level of every test, not adjusted")
+    contrasts: list[str] = Field(
+        [],
+        description="what is tested, such as `people: body_only - background_only`, `people: "
+        "body_only - chance`, `people - baseline: body_only` or `people - baseline: pattern` (group "
+        "by version); default the questions of the paper",
+    )
+    accuracy: dict[str, dict[ConditionName, Annotated[float, Field(gt=0, lt=1)]]] = Field(
+        {
+            "baseline": {"body_background": 0.525, "body_only": 0.2, "background_only": 0.5},
+            "domainnet": {"body_background": 0.6625, "body_only": 0.625, "background_only": 0.5},
+        },
+        description="assumed share correct by model name or architecture (and `people`, else "
+        "observers.accuracy) and version, for a median observer on a median clip",
+    )
+    seed_sd: float | None = Field(
+        None, ge=0, description="logits between trainings of a network; default observer_sd"
+    )
+    slope_sd: float = Field(
+        0.3, ge=0, description="logits, of each random slope that the formula has"
+    )
+    item_by_group_sd: float = Field(
+        0.0,
+        ge=0,
+        description="logits by which a clip is harder for one group than for another; the formula "
+        "knows it only with (1 | item:group)",
     )

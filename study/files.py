@@ -19,6 +19,7 @@ from study.errors import StudyError
 LOCK_NAME = ".bodyscene.lock"
 LOCK_HELD = "BODYSCENE_LOCK_HELD"
 PARTIAL_MARK = ".partial-"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -41,7 +42,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_FULL:
             raise StudyError(
                 f"{path}: the disk is full ({error.strerror}). Nothing half-written was kept; "
                 "free some space and repeat the command, it goes on where it stopped."
@@ -82,6 +83,15 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hex digits."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def stamp_of(path: Path) -> str:
+    """Return what tells a changed file from an unchanged one without reading it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return "unreadable"
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def key_of(*parts: Any) -> str:

@@ -58,7 +58,7 @@ class Results:
 
     @property
     def stimuli(self) -> Path:
-        """The versions of the clips: ``stimuli/CONDITION/ACTION/CLIP.mkv``."""
+        """The versions of the clips: ``stimuli/CONDITION/ACTION/CLIP.mp4``, and a sidecar each."""
         return self.root / "stimuli"
 
     @property
@@ -70,6 +70,16 @@ class Results:
     def contact_sheets(self) -> Path:
         """One picture per action."""
         return self.root / "contact_sheets"
+
+    @property
+    def review(self) -> Path:
+        """The page on which people look at every clip."""
+        return self.root / "review"
+
+    @property
+    def audit(self) -> Path:
+        """What simple probes can tell from each version."""
+        return self.root / "audit"
 
     @property
     def choices(self) -> Path:

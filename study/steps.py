@@ -7,7 +7,7 @@ from typing import Any
 
 from study.config import Study
 from study.errors import check_one_of
-from study.files import write_if_changed
+from study.files import sha256_of, write_if_changed
 from study.results import Results
 
 # Fields that say how to compute, not what: a change of them does not redo a step.
@@ -15,6 +15,8 @@ HOW_NOT_WHAT = {"masks": {"device", "batch_size"}, "training": {"device", "threa
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "stimuli": ("seed", "dataset", "split", "masks", "versions"),
+    "audit": ("audit",),
+    "review": ("name", "title"),
     "frames": (),
     "plan": ("seed", "trials"),
     "train": ("training",),
@@ -39,6 +41,13 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
     check_one_of("step", step, SECTIONS)
     content = study.model_dump(mode="json")
     settings = {name: content[name] for name in SECTIONS[step]}
+    if step in ("stimuli", "review"):
+        # The page shows what is excluded by hand, with the reasons.
+        settings["files"] = {
+            path.name: sha256_of(path)
+            for path in (study.split.exclude, study.split.file, study.versions.inpaint_model)
+            if path is not None and path.is_file()
+        }
     if step == "frames":
         settings["image_size"] = study.training.image_size
     for name, fields in HOW_NOT_WHAT.items():

@@ -26,6 +26,11 @@ def clips_schema() -> pa.DataFrameSchema:
     n_frames : frames used; fps : frames per second; width, height : pixels of the source
     n_persons_max : most persons in one frame (-1 where the masks do not tell)
     mask_found : share of frames in which the person was found
+    mask_quality : 0 (poor) to 1, from the four that follow
+    mask_confidence : the segmenter's, mean over frames
+    edge_agreement : how well the outline follows edges of the picture
+    area_jumps : how much the person's area jumps from frame to frame
+    share_filled : share of frames in which the person was missed and filled in
     source_sha256 : of the source file
     """
     return _schema(
@@ -41,6 +46,11 @@ def clips_schema() -> pa.DataFrameSchema:
         height=_count(),
         n_persons_max=pa.Column("int64", pa.Check.ge(-1)),
         mask_found=_number(0, 1),
+        mask_quality=_number(0, 1),
+        mask_confidence=_number(),
+        edge_agreement=_number(),
+        area_jumps=_number(),
+        share_filled=_number(0, 1),
         source_sha256=_text(),
     )
 
@@ -55,6 +65,8 @@ def manifest_schema() -> pa.DataFrameSchema:
     n_frames : frames; fps : frames per second; width, height : pixels
     body_fraction : mean share of the frame that is person
     hidden_fraction : mean share of the frame that this version hides
+    luminance, contrast : mean luma and its RMS contrast within frames, 0..1 of white
+    background_of : the clip whose background is shown, empty where it is the clip's own
     sha256, source_sha256 : of the version's file and of the source file
     """
     return _schema(
@@ -70,6 +82,9 @@ def manifest_schema() -> pa.DataFrameSchema:
         height=_count(1),
         body_fraction=_number(0, 1),
         hidden_fraction=_number(0, 1),
+        luminance=_number(0, 1),
+        contrast=_number(0, 1),
+        background_of=_text(),
         sha256=pa.Column(str, pa.Check.str_matches(SHA256)),
         source_sha256=pa.Column(str, pa.Check.str_matches(SHA256)),
     )

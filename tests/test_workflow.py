@@ -150,7 +150,7 @@ def test_same_seed_same_bytes(finished: Path, tmp_path: Path) -> None:
         done = bodyscene(verb, "tiny.toml", "--results", "out", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     one, two = finished / "out", tmp_path / "out"
-    stimuli = sorted(path.relative_to(two) for path in (two / "stimuli").rglob("*.mkv"))
+    stimuli = sorted(path.relative_to(two) for path in (two / "stimuli").rglob("*.mp4"))
     assert len(stimuli) == 60
     for name in [*stimuli, Path("manifest.csv"), Path("choices.csv"), Path("clips.csv")]:
         assert (one / name).read_bytes() == (two / name).read_bytes(), name

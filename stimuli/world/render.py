@@ -29,6 +29,14 @@ _SHADOW_BONES = (
 )  # fmt: skip
 
 
+# The thirteen lights of Johansson (1973): head, shoulders, elbows, wrists, hips, knees, ankles.
+KEYPOINTS = (
+    "head",
+    *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "hand", "hip", "knee", "ankle")
+      for side in ("left", "right")),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RenderedClip:
     """A clip with its ground truth.
@@ -42,11 +50,14 @@ class RenderedClip:
         figure and its shadow.
     masks_thw
         (T, H, W) bool: the pixels of which the figure covers half or more.
+    keypoints_tkc
+        (T, K, 2) float: x and y of `KEYPOINTS`, pixels, hidden ones too.
     """
 
     frames_thwc: NDArray[np.uint8]
     backgrounds_thwc: NDArray[np.uint8]
     masks_thw: NDArray[np.bool_]
+    keypoints_tkc: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,9 +83,10 @@ def render_clip(recipe: ClipRecipe) -> RenderedClip:
         recipe.figure_size, recipe.n_frames, recipe.fps, aspect,
     )  # fmt: skip
     unit = recipe.height  # pixels per frame height
+    joints = {name: p * unit - 0.5 for name, p in performance.screen.items()}
     painter = FigurePainter(
         looks,
-        {name: p * unit - 0.5 for name, p in performance.screen.items()},
+        joints,
         performance.depth,
         performance.scale * unit,
         light.direction,
@@ -85,7 +97,8 @@ def render_clip(recipe: ClipRecipe) -> RenderedClip:
     for frame in range(recipe.n_frames):
         _cast_shadow(frames[frame], performance, frame, light.direction[0])
         masks[frame] = _place_figure(frames[frame], painter, frame)
-    return RenderedClip(frames, backgrounds, masks)
+    keypoints = np.stack([joints[name] for name in KEYPOINTS], axis=1)
+    return RenderedClip(frames, backgrounds, masks, keypoints)
 
 
 def _draw_light(rng: np.random.Generator) -> _Light:

@@ -163,7 +163,7 @@ def _manifest(clips: pd.DataFrame, study: Study) -> pd.DataFrame:
     rows = []
     for clip in clips[clips["split"] != "none"].itertuples():
         for condition in study.versions.conditions:
-            path = f"stimuli/{condition}/{clip.action}/{clip.clip_id}.mkv"
+            path = f"stimuli/{condition}/{clip.action}/{clip.clip_id}.mp4"
             rows.append((f"{clip.clip_id}-{condition}", clip.clip_id, clip.action, condition,
                          clip.split, path))  # fmt: skip
     columns = ["stimulus_id", "clip_id", "action", "condition", "split", "path"]

@@ -21,7 +21,7 @@ from analysis.figures.pattern import pattern_figure
 from analysis.figures.stimuli import example_stimuli, stimuli_figure
 from analysis.figures.style import STYLE, save_figure
 from analysis.groups import Group, groups_of
-from study.conditions import CONDITION_NAMES, CONDITIONS
+from study.conditions import CONDITIONS, MAIN_CONDITIONS
 from study.config import Study
 from study.errors import StudyError
 from study.results import Results
@@ -52,7 +52,7 @@ def texts(figure: Figure) -> str:
 def test_accuracy_draws_every_mean_interval_and_observer(fitted: Results, main: list[Group]):
     accuracy = read_estimates(fitted, "accuracy")
     by_observer = read_estimates(fitted, "accuracy_by_observer")
-    figure, data = accuracy_figure(accuracy, by_observer, main, CONDITION_NAMES, 0.2)
+    figure, data = accuracy_figure(accuracy, by_observer, main, MAIN_CONDITIONS, 0.2)
     for row in accuracy[accuracy["group"] != "domainnet_drop"].itertuples():
         name = f"{row.group} {row.condition}"
         mean = artist(figure, f"mean {name}")
@@ -72,12 +72,12 @@ def test_accuracy_draws_every_mean_interval_and_observer(fitted: Results, main: 
 
 def test_groups_do_not_overlap(fitted: Results, main: list[Group]):
     tables = [read_estimates(fitted, name) for name in ("accuracy", "accuracy_by_observer")]
-    figure, _ = accuracy_figure(*tables, main, CONDITION_NAMES, 0.2)
+    figure, _ = accuracy_figure(*tables, main, MAIN_CONDITIONS, 0.2)
     ends = []
     for group in main:
         x = np.concatenate(
             [artist(figure, f"observers {group.name} {c}").get_offsets()[:, 0]
-             for c in CONDITION_NAMES]
+             for c in MAIN_CONDITIONS]
         )  # fmt: skip
         ends.append((x.min(), x.max()))
     assert all(left[1] < right[0] - 0.1 for left, right in itertools.pairwise(ends))
@@ -85,24 +85,24 @@ def test_groups_do_not_overlap(fitted: Results, main: list[Group]):
 
 def test_chance_is_drawn_and_named_and_simulation_is_said(fitted: Results, main: list[Group]):
     tables = [read_estimates(fitted, name) for name in ("accuracy", "accuracy_by_observer")]
-    figure, _ = accuracy_figure(*tables, main, CONDITION_NAMES, 0.25)
+    figure, _ = accuracy_figure(*tables, main, MAIN_CONDITIONS, 0.25)
     assert artist(figure, "chance").get_ydata() == [0.25, 0.25]
     assert "chance, 25 %" in texts(figure)
     assert "simulated observers\n12 observers" in texts(figure)
     assert "Observers are simulated" in texts(figure)
-    networks, _ = accuracy_figure(*tables, main[1:], CONDITION_NAMES, 0.25)
+    networks, _ = accuracy_figure(*tables, main[1:], MAIN_CONDITIONS, 0.25)
     assert "simulated" not in texts(networks)
 
 
 def test_pattern_draws_lines_and_distances(fitted: Results, main: list[Group]):
     accuracy = read_estimates(fitted, "accuracy")
     distances = read_estimates(fitted, "pattern_distance")
-    figure, data = pattern_figure(accuracy, distances, main, CONDITION_NAMES, 0.2)
+    figure, data = pattern_figure(accuracy, distances, main, MAIN_CONDITIONS, 0.2)
     rows = accuracy.set_index(["group", "condition"])["accuracy"]
     lines = {line.get_label(): line for line in figure.axes[0].containers}
     for group in main:
         drawn = lines[group.label].lines[0]
-        expected = [rows[group.name, condition] for condition in CONDITION_NAMES]
+        expected = [rows[group.name, condition] for condition in MAIN_CONDITIONS]
         assert drawn.get_ydata() == pytest.approx(expected)
         assert to_hex(drawn.get_color()) == group.color.lower()
     far = distances[distances["kind"] == "distance"].set_index("group")["value_pp"]
@@ -135,7 +135,7 @@ def test_stimuli_show_the_middle_frame_of_test_clips(study: Study, fitted: Resul
     assert examples["frame"].eq(2).all()
     figure, data = stimuli_figure(examples, fitted.root, study.versions.conditions)
     shown = artist(figure, "archery_001 body_only").get_array()
-    path = fitted.stimuli / "body_only" / "archery" / "archery_001.mkv"
+    path = fitted.stimuli / "body_only" / "archery" / "archery_001.mp4"
     assert np.array_equal(shown, read_frame(path, 2))
     # The disc moves by 20 pixels a frame: in frame 2 its middle is at 80.
     assert np.flatnonzero(shown[45].any(axis=1)).mean() == pytest.approx(80, abs=1)
@@ -143,12 +143,12 @@ def test_stimuli_show_the_middle_frame_of_test_clips(study: Study, fitted: Resul
 
 
 def test_frames_that_are_not_there_are_named(fitted: Results, tmp_path):
-    path = fitted.stimuli / "body_only" / "archery" / "archery_001.mkv"
-    with pytest.raises(StudyError, match=r"archery_001\.mkv: has no frame 7"):
+    path = fitted.stimuli / "body_only" / "archery" / "archery_001.mp4"
+    with pytest.raises(StudyError, match=r"archery_001\.mp4: has no frame 7"):
         read_frame(path, 7)
-    broken = tmp_path / "broken.mkv"
+    broken = tmp_path / "broken.mp4"
     broken.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StudyError, match=r"broken\.mkv: cannot be read as a video"):
+    with pytest.raises(StudyError, match=r"broken\.mp4: cannot be read as a video"):
         read_frame(broken, 0)
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from stimuli.video import Clip, write_clip
-from study.conditions import CONDITION_NAMES
+from study.conditions import MAIN_CONDITIONS
 from study.config import Study
 from study.results import Results
 from study.tables import write_table
@@ -96,11 +96,11 @@ def make_results(root: Path, n_frames: int = 3) -> Results:
             clip_id = f"{action}_{clip + 1:03d}"
             # Clips differ in length, as real ones do.
             versions = draw_clip(index, clip, n_frames + clip % 2)
-            for condition in CONDITION_NAMES:
+            for condition in MAIN_CONDITIONS:
                 frames = versions[condition]
-                path = results.stimuli / condition / action / f"{clip_id}.mkv"
+                path = results.stimuli / condition / action / f"{clip_id}.mp4"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                sha256 = write_clip(path, Clip(frames, Fraction(10)))
+                sha256 = write_clip(path, Clip(frames, Fraction(10))).sha256
                 rows.append(
                     {
                         "stimulus_id": f"{clip_id}-{condition}",
@@ -115,6 +115,9 @@ def make_results(root: Path, n_frames: int = 3) -> Results:
                         "height": SIZE_WH[1],
                         "body_fraction": 0.1,
                         "hidden_fraction": 0.0,
+                        "luminance": 0.5,
+                        "contrast": 0.1,
+                        "background_of": "",
                         "sha256": sha256,
                         "source_sha256": hashlib.sha256(clip_id.encode()).hexdigest(),
                     }

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models import frames as frames_module
@@ -43,6 +44,27 @@ def test_rows_hold_the_same_moment_of_every_version(results: Results) -> None:
     assert cache.clips["n_frames"].sum() == len(cache.frames["body_only"])
 
 
+def test_borrowed_backgrounds_are_found_in_the_lenders_frames(results: Results) -> None:
+    manifest = read_table("manifest", results.manifest)
+    assert open_frames(results, manifest, SIDE).lent is None
+    originals = manifest[manifest["condition"] == "body_background"]
+    lender_of = dict(zip(originals["clip_id"], np.roll(originals["clip_id"], 1), strict=True))
+    swapped = originals.assign(
+        stimulus_id=originals["clip_id"] + "-swapped",
+        condition="swapped_background",
+        background_of=originals["clip_id"].map(lender_of),
+    )
+    cache = open_frames(results, pd.concat([manifest, swapped], ignore_index=True), SIDE)
+    clips = cache.clips.set_index("clip_id")
+    for clip_id, clip in clips.iterrows():
+        lender = clips.loc[lender_of[clip_id]]
+        own = np.arange(clip["start"], clip["start"] + clip["n_frames"])
+        theirs = cache.lent[own] - lender["start"]
+        assert (theirs >= 0).all() and (theirs < lender["n_frames"]).all()
+        assert np.abs(np.diff(theirs)).max() == 1
+        assert theirs[0] == 0
+
+
 def test_the_cache_is_made_once_and_again_when_a_stimulus_changes(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +94,7 @@ def test_a_stimulus_of_another_length_is_named_and_nothing_is_left(results: Resu
     manifest = read_table("manifest", results.manifest)
     clip = manifest["clip_id"] == manifest["clip_id"].iloc[0]
     manifest.loc[clip, "n_frames"] += 1
-    with pytest.raises(StudyError, match=r"bow_001\.mkv: expected 4 frames .* found 3"):
+    with pytest.raises(StudyError, match=r"bow_001\.mp4: expected 4 frames .* found 3"):
         open_frames(results, manifest, SIDE)
     assert [path.name for path in results.frames.iterdir()] == [".lock"]
 

@@ -16,7 +16,8 @@ from models.devices import pick_device
 from models.domainnet import DomainNet
 from models.loss import loss_terms
 from models.optimization import learning_rate
-from study.conditions import CONDITION_NAMES
+from models.readings import LENT_BACKGROUND
+from study.conditions import MAIN_CONDITIONS
 from study.errors import StudyError
 from study.fields import Model, Training
 
@@ -74,7 +75,7 @@ def test_a_stream_does_not_learn_from_the_loss_of_the_other() -> None:
 
 
 def test_readings_of_every_version() -> None:
-    for condition in CONDITION_NAMES:
+    for condition in MAIN_CONDITIONS:
         assert Baseline.readings(condition) == {"plain": {"whole": condition}}
     parts = {"body": "body_only", "background": "background_only"}
     assert DomainNet.readings("body_background") == {"blank": parts, "drop": parts}
@@ -86,6 +87,21 @@ def test_readings_of_every_version() -> None:
         "blank": {"body": "blank", "background": "background_only"},
         "drop": {"background": "background_only"},
     }
+
+
+def test_readings_of_the_further_versions() -> None:
+    assert DomainNet.readings("silhouette")["drop"] == {"body": "silhouette"}
+    assert DomainNet.readings("point_light")["blank"] == {
+        "body": "point_light",
+        "background": "blank",
+    }
+    assert DomainNet.readings("swapped_background")["drop"] == {
+        "body": "body_only",
+        "background": LENT_BACKGROUND,
+    }
+    # Their parts are not made one by one.
+    assert DomainNet.readings("blurred_background") == {}
+    assert DomainNet.readings("inpaint_control") == {}
 
 
 def test_a_version_that_training_needs_is_named() -> None:

@@ -61,7 +61,7 @@ def _hashes(results: Results) -> dict[str, str]:
     files = [
         results.clips,
         results.manifest,
-        *results.stimuli.rglob("*.mkv"),
+        *results.stimuli.rglob("*.mp4"),
         *results.stimuli.rglob("*.png"),
         *results.masks.rglob("*.npz"),
         *results.contact_sheets.rglob("*.png"),
@@ -148,7 +148,7 @@ def test_changed_dilation_redoes_the_filled_version_alone(tmp_path: Path) -> Non
     changed = {path for path in after if before.get(path) != after[path]}
     kept = [path for path in changed if "/masks/" in path or "/sources/" in path]
     assert kept == []
-    stimuli = {Path(path) for path in changed if path.endswith(".mkv")}
+    stimuli = {Path(path) for path in changed if path.endswith(".mp4")}
     assert len(stimuli) == 6
     assert {path.parents[1].name for path in stimuli} == {"background_only"}
 
@@ -156,21 +156,22 @@ def test_changed_dilation_redoes_the_filled_version_alone(tmp_path: Path) -> Non
 def test_unwanted_files_are_removed(tmp_path: Path) -> None:
     results = Results(tmp_path)
     make_stimuli(_synthetic(clips=4), results, 1)
-    stray = results.stimuli / "body_only" / ".partial-1234-x.mkv"
+    stray = results.stimuli / "body_only" / ".partial-1234-x.mp4"
     stray.write_bytes(b"half")
     make_stimuli(_synthetic(conditions=["body_only", "body_background"]), results, 1)
     manifest = read_table("manifest", results.manifest)
     left = {path.relative_to(tmp_path).as_posix() for path in results.stimuli.rglob("*.*")}
-    assert left == {*manifest["path"], "stimuli/index.jsonl"}
+    sidecars = {str(Path(path).with_suffix(".json")) for path in manifest["path"]}
+    assert left == {*manifest["path"], *sidecars, "stimuli/index.jsonl"}
     assert len(manifest) == 12
-    assert len(list(results.sources.rglob("*.npz"))) == 6
+    assert len(list((results.sources / "masks").rglob("*.npz"))) == 6
 
 
 def test_deleted_or_shortened_stimulus_is_made_again(tmp_path: Path) -> None:
     results = Results(tmp_path)
     make_stimuli(_synthetic(), results, 1)
     before = _hashes(results)
-    stimuli = sorted(results.stimuli.rglob("*.mkv"))
+    stimuli = sorted(results.stimuli.rglob("*.mp4"))
     stimuli[0].unlink()
     stimuli[1].write_bytes(stimuli[1].read_bytes()[:100])
     summary = make_stimuli(_synthetic(), results, 1)
@@ -195,7 +196,7 @@ def test_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     command = [sys.executable, str(script), str(tmp_path / "study.toml"), str(results.root)]
     run = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
     end = time.monotonic() + 60
-    while not list(results.stimuli.rglob("[!.]*.mkv")) and time.monotonic() < end:
+    while not list(results.stimuli.rglob("[!.]*.mp4")) and time.monotonic() < end:
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from study.balance import check_balance
-from study.conditions import CONDITION_NAMES
+from study.conditions import MAIN_CONDITIONS
 from study.errors import StudyError
 from study.fields import Trials
 from study.tables import choice_columns
@@ -25,7 +25,7 @@ def manifest_rows(n_actions: int, clips: int) -> pd.DataFrame:
             "action": f"a{a:02d}",
             "condition": condition,
         }
-        for condition in CONDITION_NAMES
+        for condition in MAIN_CONDITIONS
         for a in range(n_actions)
         for c in range(clips)
     ]
@@ -95,7 +95,7 @@ def test_same_seed_same_lists_other_seed_other_lists() -> None:
 
 
 def spoil_versions(trials: pd.DataFrame) -> None:
-    trials["condition"] = CONDITION_NAMES[0]
+    trials["condition"] = MAIN_CONDITIONS[0]
 
 
 def spoil_positions(trials: pd.DataFrame) -> None:
