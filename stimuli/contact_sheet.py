@@ -17,7 +17,8 @@ from study.conditions import CONDITIONS
 from study.files import whole_file
 
 CLIPS_SHOWN = 4
-MOMENTS_SHOWN = 3
+# Pictures side by side: with few versions several moments of each.
+PICTURES_ACROSS, MOST_MOMENTS = 9, 3
 SHEET_WIDTH = 1800
 WIDEST_CELL = 320
 GAP = 6
@@ -70,7 +71,7 @@ class Picture:
 def draw_sheet(job: SheetJob) -> None:
     """Draw one contact sheet and write it as a PNG."""
     # Row by row, condition by condition, moment by moment.
-    rows = [[_pictures(row, condition) for condition in job.conditions] for row in job.rows]
+    rows = [_pictures_of_row(row, job.conditions) for row in job.rows]
     n_moments = max(len(pictures) for row in rows for pictures in row)
     n_columns = n_moments * len(job.conditions)
     height, width = rows[0][0][0].frame_hwc.shape[:2]
@@ -116,10 +117,16 @@ def _paste(
         left += cell_wh[0] + GAP
 
 
-def _pictures(row: SheetRow, condition: str) -> list[Picture]:
+def _pictures_of_row(row: SheetRow, conditions: Sequence[str]) -> list[list[Picture]]:
+    """Read the moments of all versions of one clip."""
+    n_moments = max(1, min(MOST_MOMENTS, PICTURES_ACROSS // len(conditions)))
+    return [_pictures(row, condition, n_moments) for condition in conditions]
+
+
+def _pictures(row: SheetRow, condition: str, n_moments: int) -> list[Picture]:
     """Read the moments of one version of one clip."""
     clip = read_clip(row.versions[condition])
-    moments = _moments(len(clip.frames_thwc))
+    moments = _moments(len(clip.frames_thwc), n_moments)
     masks = [None] * len(moments)
     if not CONDITIONS[condition].lacks:
         height, width = clip.frames_thwc.shape[1:3]
@@ -132,9 +139,9 @@ def _pictures(row: SheetRow, condition: str) -> list[Picture]:
     ]
 
 
-def _moments(n_frames: int) -> list[int]:
+def _moments(n_frames: int, n_moments: int) -> list[int]:
     """Choose moments a little inside both ends, and between."""
-    shares = (np.arange(MOMENTS_SHOWN) + 0.5) / MOMENTS_SHOWN
+    shares = (np.arange(n_moments) + 0.5) / n_moments
     return sorted({int(share * n_frames) for share in shares})
 
 

@@ -44,7 +44,11 @@ class Failed:
 
 
 def outcomes(
-    work: Callable[[Any], Any], jobs: Mapping[str, Any], processes: int, what: str
+    work: Callable[[Any], Any],
+    jobs: Mapping[str, Any],
+    processes: int,
+    what: str,
+    unit: str = "clips",
 ) -> Iterator[tuple[str, Any]]:
     """Do `work` on every job; yield (name, result or `Failed`) as they end.
 
@@ -57,13 +61,15 @@ def outcomes(
         One works in this process.
     what : str
         Stands before the progress bar.
+    unit : str
+        What a job is, in the progress bar.
 
     Raises
     ------
     StudyError
         When the work cannot go on for any clip, for instance on a full disk.
     """
-    with progress(what, len(jobs), "clips") as advance:
+    with progress(what, len(jobs), unit) as advance:
         run = _here if processes == 1 or len(jobs) == 1 else _in_processes
         for name, outcome in run(work, dict(jobs), min(processes, max(len(jobs), 1))):
             advance(note=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from stimuli.blur import blurred_outside
@@ -76,8 +77,9 @@ def as_it_is(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
 def person_alone(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
     """Show the person on one colour."""
     hidden = ~scene.masks_thw
-    color = fill_color(scene.frames_thwc, hidden, settings.fill)
-    return np.where(hidden[..., np.newaxis], color, scene.frames_thwc), hidden
+    ground = np.empty_like(scene.frames_thwc)
+    ground[:] = fill_color(scene.frames_thwc, hidden, settings.fill)
+    return _person_before(ground, scene), hidden
 
 
 def person_filled_in(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
@@ -110,16 +112,28 @@ def blurred_background(scene: Scene, settings: Versions) -> tuple[np.ndarray, np
 
 def swapped_background(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
     """Put the person on another clip's clean background."""
-    mask = scene.masks_thw[..., np.newaxis]
-    return np.where(mask, scene.frames_thwc, scene.other_thwc), ~scene.masks_thw
+    return _person_before(scene.other_thwc.copy(), scene), ~scene.masks_thw
 
 
 def inpaint_control(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
-    """Inpaint a hole of the same shape where the person is not: matched artefacts, nothing lost."""
-    persons = grown_masks(scene.masks_thw, settings.dilation)
-    holes = hole_elsewhere(holes_of(persons, settings), scene.masks_thw)
-    # The person stays; the temporal method must not take the hole for one that hides nobody.
-    return inpainted(scene.frames_thwc, holes, holes, settings), holes
+    """Inpaint a hole of the same shape where the person is not: matched artefacts, nothing lost.
+
+    It is filled from the scene without its person, of whom no smear or reflection may come into
+    it; so the person hides as little of it as in `background_only`.
+    """
+    clean, holes = person_filled_in(scene, settings)
+    moved = hole_elsewhere(holes, scene.masks_thw)
+    # To `temporal`, all of the moved hole is hidden: it takes nothing from the frame itself.
+    filled = inpainted(clean, moved, moved, settings)
+    return np.where(moved[..., np.newaxis], filled, scene.frames_thwc), moved
+
+
+def _person_before(ground_thwc: np.ndarray, scene: Scene) -> np.ndarray:
+    """Put the person before something else, in place."""
+    masks = scene.masks_thw.view(np.uint8)
+    for frame, mask, ground in zip(scene.frames_thwc, masks, ground_thwc, strict=True):
+        cv2.copyTo(frame, mask, ground)
+    return ground_thwc
 
 
 FILLING = (

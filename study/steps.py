@@ -15,14 +15,15 @@ HOW_NOT_WHAT = {"masks": {"device", "batch_size"}, "training": {"device", "threa
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "stimuli": ("seed", "dataset", "split", "masks", "versions"),
-    "audit": ("audit",),
+    # It makes further ways of hiding from the settings of the versions.
+    "audit": ("seed", "audit", "versions"),
     "review": ("name", "title"),
     "frames": (),
     "plan": ("seed", "trials"),
     "train": ("training",),
     "score": (),
     "simulate": ("seed", "observers"),
-    "fit": ("analysis",),
+    "fit": ("analysis", "exclusions"),
     "report": ("name", "title"),
 }
 

@@ -39,7 +39,7 @@ def with_field(study: Study, section: str, **fields: object) -> Study:
     ("section", "fields", "steps"),
     [
         ("trials", {"n_participants": 30}, {"plan"}),
-        ("versions", {"dilation": 1.4}, {"stimuli"}),
+        ("versions", {"dilation": 1.4}, {"stimuli", "audit"}),
         ("training", {"lr": 0.1}, {"train-baseline", "train-domainnet"}),
         ("training", {"image_size": 32}, {"frames", "train-baseline", "train-domainnet"}),
         ("training", {"threads": 3}, set()),
