@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.accuracy import accuracy_by_observer, accuracy_table, draw_accuracies
+from analysis.alignment import alignment_tables
+from analysis.exclusions import apply_exclusions
 from analysis.groups import Group, groups_of
+from analysis.hypotheses import hypothesis_tables
 from analysis.mixed_model import fit_mixed_model
 from analysis.patterns import pattern_table
 from analysis.responses import read_responses
@@ -29,7 +32,9 @@ def fit_study(study: Study, results: Results) -> Path:
     """Write every table of estimates into the results' analysis folder.
 
     accuracy.csv, accuracy_by_observer.csv, pattern_distance.csv, mixed_effects.csv (and .txt),
-    random_effects.csv, contrasts.csv, confusions.csv, and notes.txt with what was left out.
+    random_effects.csv, contrasts.csv, confusions.csv, exclusions.csv, the tables of
+    `analysis.hypotheses.hypothesis_tables` and `analysis.alignment.alignment_tables`, and notes.txt
+    with what was left out.
 
     Returns
     -------
@@ -42,9 +47,11 @@ def fit_study(study: Study, results: Results) -> Path:
         When responses contradict the study; see `analysis.responses.read_responses`.
     """
     responses = read_responses(study, results)
-    for note in responses.notes:
+    kept = apply_exclusions(study, responses.table)
+    notes = [*responses.notes, *kept.notes]
+    for note in notes:
         log.warning("%s", note)
-    table = _with_covariates(responses.table, results)
+    table = _with_covariates(kept.table, results)
     groups = groups_of(study, table["group"])
     conditions = study.versions.conditions
     main = [group for group in groups if group.role != "supplement"]
@@ -58,11 +65,14 @@ def fit_study(study: Study, results: Results) -> Path:
         "contrasts": model.contrasts,
         "random_effects": model.random,
         "confusions": _confusions(table),
+        "exclusions": kept.flow,
     }
+    tables |= hypothesis_tables(study, table, groups, kept.left_out)
+    tables |= alignment_tables(study, results, table, groups)
     for name, content in tables.items():
         _write(content, results.analysis / f"{name}.csv")
     write_text(results.analysis / "mixed_effects.txt", model.text)
-    write_text(results.analysis / "notes.txt", "".join(f"{note}\n" for note in responses.notes))
+    write_text(results.analysis / "notes.txt", "".join(f"{note}\n" for note in notes))
     return results.analysis
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from analysis.groups import OBSERVERS, known_groups
@@ -27,11 +28,15 @@ class Responses:
     table : DataFrame
         See `study.tables.responses_schema`; besides, `file` and `line` say where a row is from.
     notes : list of str
-        What a reader must know: rows left out and why, versions or trials that are missing.
+        What a reader must know: rows left out and why, versions or trials that are missing, cells
+        and groups without variation.
+    n_left_out : int
+        Rows of groups and seeds that the study file does not name.
     """
 
     table: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    n_left_out: int = 0
 
 
 def read_responses(study: Study, results: Results) -> Responses:
@@ -44,15 +49,17 @@ def read_responses(study: Study, results: Results) -> Responses:
     ------
     StudyError
         When there are no responses, or a row shows a stimulus that is not of this study, has
-        another action, clip or version than the manifest, a response that was not offered, a
-        wrong `correct`, or stands twice. The message names file and lines.
+        another action, clip or version than the manifest, other labels than the study's plan, a
+        response that was not offered, a wrong `correct`, a time without end, or stands twice. The
+        message names file and lines.
     """
     manifest = read_table("manifest", results.manifest).set_index("stimulus_id")
     folder = results.simulated_responses.parent
     # Names with a dot in front are half-written files.
     paths = [path for path in sorted(folder.glob("*.csv")) if not path.name.startswith(".")]
     responses = Responses(pd.DataFrame())
-    tables = [_read_file(path, study, manifest, responses.notes) for path in paths]
+    labels = _planned_labels(results)
+    tables = [_read_file(path, study, manifest, labels, responses) for path in paths]
     tables = [table for table in tables if len(table)]
     if not tables:
         notes = "".join(f"; {note}" for note in responses.notes)
@@ -60,17 +67,35 @@ def read_responses(study: Study, results: Results) -> Responses:
     responses.table = pd.concat(tables, ignore_index=True)
     _check_no_trial_twice(responses.table, folder)
     _note_what_is_missing(study, results, responses)
+    _note_what_does_not_vary(responses)
     return responses
 
 
-def _read_file(path: Path, study: Study, manifest: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def _read_file(
+    path: Path,
+    study: Study,
+    manifest: pd.DataFrame,
+    labels: dict[str, frozenset[str]],
+    responses: Responses,
+) -> pd.DataFrame:
     table = read_table("responses", path)
     table["file"] = path.name
     table["line"] = table.index + FIRST_LINE
-    table = _without_unknown_groups(table, path, study, notes)
+    n_rows = len(table)
+    table = _without_unknown_groups(table, path, study, responses.notes)
+    responses.n_left_out += n_rows - len(table)
     _check_against_manifest(table, path, study, manifest)
     _check_answers(table, path, study)
+    _check_labels(table, path, labels)
     return table
+
+
+def _planned_labels(results: Results) -> dict[str, frozenset[str]]:
+    """Return the labels of every action as planned; empty where there is no plan."""
+    if not results.choices.is_file():
+        return {}
+    choices = read_table("choices", results.choices).set_index("action")
+    return {action: frozenset(row) for action, *row in choices.itertuples()}
 
 
 def _without_unknown_groups(
@@ -99,7 +124,10 @@ def _check_against_manifest(
     table: pd.DataFrame, path: Path, study: Study, manifest: pd.DataFrame
 ) -> None:
     known = table["stimulus_id"].isin(manifest.index)
-    _refuse(table[~known], path, "stimulus_id", "is not in this study's manifest")
+    strangers = int((~known).sum())
+    whose = f"is not in this study's manifest ({strangers} of {len(table)} rows"
+    whose += ": is the file of another study?)" if strangers == len(table) else ")"
+    _refuse(table[~known], path, "stimulus_id", whose)
     shown = manifest.loc[table["stimulus_id"]]
     for column in ("clip_id", "action", "condition"):
         differs = table[column].to_numpy() != shown[column].to_numpy()
@@ -118,6 +146,17 @@ def _check_answers(table: pd.DataFrame, path: Path, study: Study) -> None:
     _refuse(table[~was_offered], path, "response", "was not among the choices")
     is_right = (table["response"] == table["action"]).astype("int64")
     _refuse(table[table["correct"] != is_right], path, "correct", "contradicts the response")
+    _refuse(table[np.isinf(table["rt_s"])], path, "rt_s", "is not a finite number of seconds")
+
+
+def _check_labels(table: pd.DataFrame, path: Path, labels: dict[str, frozenset[str]]) -> None:
+    """Refuse answers to other choice sets: an older plan, or a study with the same clips."""
+    if not labels:
+        return
+    pairs = zip(table["action"], table["choices"].str.split("|"), strict=True)
+    as_planned = [labels.get(action) == frozenset(offered) for action, offered in pairs]
+    why = "is not the set of labels in choices.csv (an older plan, or another study?)"
+    _refuse(table[~pd.Series(as_planned, table.index, dtype=bool)], path, "choices", why)
 
 
 def _refuse(rows: pd.DataFrame, path: Path, column: str, why: str) -> None:
@@ -130,6 +169,12 @@ def _refuse(rows: pd.DataFrame, path: Path, column: str, why: str) -> None:
     ]
     more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
     raise StudyError(f"{path}: column {column!r} {why}: {', '.join(named)}{more}")
+
+
+def _lines(rows: pd.DataFrame) -> str:
+    """Name the first lines of rows of one file."""
+    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    return "lines " + ", ".join(str(line) for line in rows["line"][:MAX_NAMED]) + more
 
 
 def _check_no_trial_twice(table: pd.DataFrame, folder: Path) -> None:
@@ -163,9 +208,29 @@ def _note_what_is_missing(study: Study, results: Results, responses: Responses) 
     people = table[table["group"].isin(OBSERVERS)]
     if len(people):
         _note_short_lists(results, people, responses.notes)
-        untimed = int(people["rt_s"].isna().sum())
-        if untimed:
-            responses.notes.append(f"{untimed} answers of observers have no reaction time")
+        untimed = people[people["rt_s"].isna()]
+        for name, rows in untimed.groupby("file"):
+            count = f"{len(rows)} answers of observers have no reaction time"
+            responses.notes.append(f"{name}: {count}: {_lines(rows)}")
+
+
+def _note_what_does_not_vary(responses: Responses) -> None:
+    """Name what has no finite log odds, and groups whose observers are all alike."""
+    table = responses.table
+    for group, rows in table.groupby("group"):
+        share = rows.groupby("condition")["correct"].agg(["mean", "size"])
+        for condition, mean, n in share[share["mean"].isin([0.0, 1.0])].itertuples():
+            what = "right" if mean else "wrong"
+            responses.notes.append(
+                f"{group}: all {n} answers to {condition} are {what}, so log odds have no finite "
+                "estimate there; exact intervals are given instead"
+            )
+        by_observer = rows.groupby(["observer", "condition"])["correct"].mean().unstack()
+        if len(by_observer) > 1 and (by_observer.nunique() == 1).all():
+            responses.notes.append(
+                f"{group}: its {len(by_observer)} observers or seeds have the same accuracy in "
+                "every version, so they tell nothing of variation between them"
+            )
 
 
 def _note_short_lists(results: Results, people: pd.DataFrame, notes: list[str]) -> None:

@@ -16,6 +16,7 @@ from study.fields import (
     Analysis,
     Audit,
     Dataset,
+    Exclusions,
     FolderData,
     Haa500Data,
     Masks,
@@ -54,6 +55,7 @@ class Study(Section):
     models: list[Model] = Field([], description="the networks; may be empty")
     observers: Observers = Observers()
     analysis: Analysis = Analysis()
+    exclusions: Exclusions = Exclusions()
     power: Power = Power()
 
     @model_validator(mode="after")

@@ -221,6 +221,16 @@ class Masks(Section):
         return self
 
 
+LeastHole = Annotated[list[Share], Field(min_length=2, max_length=2)]
+
+
+def hole_name(hole: str, least_hole: list[float]) -> str:
+    """Return a hole's name in tables: "union", or "box 60x90%" where that is the least size."""
+    if hole != "box" or not any(least_hole):
+        return hole
+    return f"box {100 * least_hole[0]:.3g}x{100 * least_hole[1]:.3g}%"
+
+
 class Versions(Section):
     """How the versions of a clip are made."""
 
@@ -242,11 +252,12 @@ class Versions(Section):
         "videos that browsers play, a tenth of the size, with the loss in the sidecars",
     )
     hole: HoleName = Field(
-        "union",
-        description="what is hidden, in every frame: the union of the clip's masks, its convex "
-        "hull, its box, or (frame) each frame's own mask, which moves as the person does",
+        "box",
+        description="what is hidden, in every frame: the box of the clip's masks, their convex "
+        "hull, their union (the paper's prototype; its outline tells the pose), or (frame) each "
+        "frame's own mask, which moves as the person does",
     )
-    least_hole: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
+    least_hole: LeastHole = Field(
         [0.0, 0.0],
         description="box: least width and height of the hole as shares of the picture, so that "
         "its size tells less of the pose",
@@ -255,7 +266,7 @@ class Versions(Section):
         1.2, ge=1.0, le=3.0, description="linear growth of the hidden region over the person"
     )
     inpainting: InpaintingName = Field(
-        "telea",
+        "mirror",
         description="telea, navier_stokes: OpenCV's; harmonic: the smoothest fill, colours running "
         "on sideways; biharmonic: the same with the slopes at the rim; mirror: reflections of what "
         "is around, which go on with its texture and hide the hole best; temporal: the true "
@@ -285,6 +296,11 @@ class Versions(Section):
         0.02, gt=0, le=0.2, description="point_light: diameter as a share of the height"
     )
 
+    @property
+    def hole_name(self) -> str:
+        """What the hole is called in tables."""
+        return hole_name(self.hole, self.least_hole)
+
     @model_validator(mode="after")
     def _conditions_once(self) -> Versions:
         if len(set(self.conditions)) < len(self.conditions):
@@ -299,6 +315,12 @@ class AuditedFill(Section):
 
     hole: HoleName = Field(description="as versions.hole")
     inpainting: InpaintingName = Field(description="as versions.inpainting")
+    least_hole: LeastHole = Field([0.0, 0.0], description="as versions.least_hole")
+
+    @property
+    def hole_name(self) -> str:
+        """What the hole is called in tables."""
+        return hole_name(self.hole, self.least_hole)
 
 
 class Audit(Section):
@@ -306,7 +328,10 @@ class Audit(Section):
 
     run: bool = Field(True, description="whether `bodyscene run` audits the stimuli")
     frames: int = Field(
-        1, ge=1, le=50, description="moments of a clip that the probes see, the middle one first"
+        1,
+        ge=1,
+        le=50,
+        description="moments of a clip that the probes see, spread evenly; of one, the middle",
     )
     max_clips: int = Field(
         1500, ge=10, description="of a larger data set so many clips, drawn evenly over actions"
@@ -476,8 +501,8 @@ class Power(Section):
     contrasts: list[str] = Field(
         [],
         description="what is tested, such as `people: body_only - background_only`, `people: "
-        "body_only - chance`, `people - baseline: body_only` or `people - baseline: pattern` (group "
-        "by version); default the questions of the paper",
+        "body_only - chance`, `people - baseline: body_only` or `people - baseline: pattern` "
+        "(group by version); default the questions of the paper",
     )
     accuracy: dict[str, dict[ConditionName, Annotated[float, Field(gt=0, lt=1)]]] = Field(
         {
@@ -499,3 +524,42 @@ class Power(Section):
         description="logits by which a clip is harder for one group than for another; the formula "
         "knows it only with (1 | item:group)",
     )
+
+
+class Exclusions(Section):
+    """Which people's answers are left out; rules of observers never touch networks."""
+
+    by_hand: dict[str, str] = Field(
+        {}, description='observers to leave out, each with the reason, e.g. `07 = "fell asleep"`'
+    )
+    catch_clips: list[str] = Field(
+        [],
+        description="clip_ids that only check attention: nobody's answers to them are analysed",
+    )
+    min_catch_accuracy: Share = Field(
+        0.0, description="leave out who is right in a smaller share of the catch clips"
+    )
+    min_accuracy: Share = Field(
+        0.0, description="leave out who is right in a smaller share of the originals"
+    )
+    min_rt_s: float = Field(
+        0.0, ge=0, description="leave out answers faster than this, seconds from the choices"
+    )
+    max_rt_s: float | None = Field(
+        None, gt=0, description="leave out answers slower than this, seconds; default none"
+    )
+    max_share_fast: Share = Field(
+        1.0, description="leave out who answers a larger share of trials faster than min_rt_s"
+    )
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Exclusions:
+        if self.max_rt_s is not None and self.max_rt_s <= self.min_rt_s:
+            raise ValueError(f"max_rt_s = {self.max_rt_s} is not above min_rt_s = {self.min_rt_s}")
+        if self.min_catch_accuracy > 0 and not self.catch_clips:
+            raise ValueError("min_catch_accuracy needs catch_clips, the clips that it is about")
+        if self.max_share_fast < 1 and self.min_rt_s == 0:
+            raise ValueError("max_share_fast needs min_rt_s, below which an answer is fast")
+        if len(set(self.catch_clips)) < len(self.catch_clips):
+            raise ValueError(f"catch_clips names a clip twice: {self.catch_clips}")
+        return self

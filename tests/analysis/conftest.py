@@ -151,6 +151,8 @@ def _clips(study: Study) -> pd.DataFrame:
     clips["width"], clips["height"] = 160, 90
     clips["n_persons_max"] = 1
     clips["mask_found"] = 1.0
+    clips["mask_quality"], clips["mask_confidence"] = 0.9, 0.8
+    clips["edge_agreement"], clips["area_jumps"], clips["share_filled"] = 0.9, 0.0, 0.0
     clips["source_sha256"] = clips["clip_id"].map(_hash)
     left_out = clips.iloc[[0, 1]].copy()
     left_out["clip_id"] = ["archery_901", "bowing_902"]
@@ -174,6 +176,7 @@ def _manifest(clips: pd.DataFrame, study: Study) -> pd.DataFrame:
     manifest["hidden_fraction"] = manifest["condition"].map(
         dict(zip(CONDITIONS, (0.0, 0.8, 0.25), strict=True))
     )
+    manifest["luminance"], manifest["contrast"], manifest["background_of"] = 0.5, 0.2, ""
     manifest["sha256"] = manifest["stimulus_id"].map(_hash)
     manifest["source_sha256"] = manifest["clip_id"].map(_hash)
     return manifest

@@ -35,7 +35,8 @@ def test_all_files_come_together_and_nothing_is_lost(made: Made):
     n_rows = sum(len(pd.read_csv(path)) for path in files)
     assert len(files) == 7
     assert len(responses.table) == n_rows
-    assert responses.notes == []
+    assert responses.n_left_out == 0
+    assert not [note for note in responses.notes if "left out" in note]
     assert set(responses.table["file"]) == {path.name for path in files}
 
 
@@ -98,6 +99,7 @@ def test_groups_and_seeds_that_the_study_does_not_name_are_left_out_and_counted(
     n_rows = sum(len(pd.read_csv(path)) for path in results.simulated_responses.parent.glob("*"))
     n_left_out = 108 + 3 * 216
     assert len(responses.table) == n_rows - n_left_out
+    assert responses.n_left_out == n_left_out
 
 
 def test_simulated_observers_that_were_switched_off_are_left_out(made: Made):
@@ -113,12 +115,13 @@ def test_missing_trials_versions_and_times_are_noted(made: Made):
     path = results.simulated_responses
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table = table[(table["observer"] != "02") | (table["condition"] != "body_only")]
-    table.loc[table.index[0], "rt_s"] = ""
+    table.loc[table.index[:7], "rt_s"] = ""
     table.to_csv(path, index=False)
     notes = "\n".join(read_responses(study, results).notes)
     assert "simulated.csv: simulated 02 has no answer to body_only" in notes
     assert "simulated 02 answered 24 trials of a list of 36" in notes
-    assert "1 answers of observers have no reaction time" in notes
+    untimed = "7 answers of observers have no reaction time: lines 2, 3, 4, 5, 6 and 2 more"
+    assert f"simulated.csv: {untimed}" in notes
 
 
 def test_between_designs_miss_no_versions(new_results: Callable[..., Made]):
@@ -128,8 +131,11 @@ def test_between_designs_miss_no_versions(new_results: Callable[..., Made]):
 
 def test_half_written_files_are_no_responses(made: Made):
     study, results = made
+    before = read_responses(study, results)
     results.simulated_responses.with_name(".partial-1-x.csv").write_text("observer,gro")
-    assert read_responses(study, results).notes == []
+    after = read_responses(study, results)
+    assert after.notes == before.notes
+    assert after.table.equals(before.table)
 
 
 def test_no_responses_at_all(made: Made):
@@ -138,3 +144,81 @@ def test_no_responses_at_all(made: Made):
         path.unlink()
     with pytest.raises(StudyError, match="no responses of people or networks"):
         read_responses(study, results)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.drop(columns="choices"), r"column_in_dataframe \(found 'choices'\)"),
+        (lambda t: t.assign(age="31"), r"column_in_schema \(found 'age'\)"),
+        (
+            lambda t: t.assign(rt_s="soon"),
+            r"column 'rt_s', line 2: expected a number, found 'soon'",
+        ),
+        (
+            lambda t: t.assign(rt_s="inf"),
+            r"column 'rt_s' is not a finite number of seconds: line 2",
+        ),
+        (lambda t: t.assign(correct="2"), r"column 'correct', line 2.*found 2"),
+        (
+            lambda t: pd.concat([t, t.iloc[[3]]]),
+            r"line 110 repeats \{'observer': '01'.*expected each once",
+        ),
+    ],
+)
+def test_tables_that_are_no_responses(
+    made: Made, change: Callable[[pd.DataFrame], pd.DataFrame], said: str
+):
+    study, results = made
+    path = results.simulated_responses
+    change(pd.read_csv(path, dtype=str, keep_default_na=False)).to_csv(path, index=False)
+    with pytest.raises(StudyError, match=said) as raised:
+        read_responses(study, results)
+    assert "simulated.csv" in str(raised.value)
+
+
+def test_a_file_of_another_study_is_named_as_such(made: Made):
+    study, results = made
+    path = results.simulated_responses
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    other = table.assign(stimulus_id="other-" + table["stimulus_id"], session="2")
+    other.to_csv(path.with_name("theirs.csv"), index=False)
+    said = r"theirs\.csv: .*manifest \(108 of 108 rows: is the file of another study\?\): line 2"
+    with pytest.raises(StudyError, match=said):
+        read_responses(study, results)
+
+
+def test_a_file_of_the_same_clips_with_other_choices_is_refused(made: Made):
+    study, results = made
+    path = results.simulated_responses
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    row = table.iloc[5]
+    labels = row["choices"].split("|")
+    actions = set(table["action"]) - set(labels)
+    foil = next(
+        k for k, label in enumerate(labels) if label not in (row["action"], row["response"])
+    )
+    labels[foil] = sorted(actions)[0]
+    edit(results, 7, "choices", "|".join(labels))
+    with pytest.raises(StudyError, match=r"'choices' is not the set of labels.*line 7") as raised:
+        read_responses(study, results)
+    assert "an older plan, or another study?" in str(raised.value)
+
+
+def test_what_has_no_finite_estimate_or_does_not_vary_is_noted(made: Made):
+    study, results = made
+    for seed in (0, 1, 2):
+        path = results.model_responses("baseline", seed)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table["response"], table["correct"] = table["action"], "1"
+        table.to_csv(path, index=False)
+    notes = read_responses(study, results).notes
+    assert (
+        "baseline: all 108 answers to body_only are right, so log odds have no finite estimate "
+        "there; exact intervals are given instead"
+    ) in notes
+    assert (
+        "baseline: its 3 observers or seeds have the same accuracy in every version, so they tell "
+        "nothing of variation between them"
+    ) in notes
+    assert not [note for note in notes if note.startswith("domainnet:")]

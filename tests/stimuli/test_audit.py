@@ -57,7 +57,8 @@ def small_study(folder: Path, versions: str = "", audit: str = "") -> Study:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(tmp_path_factory.mktemp("study"))
+    prototype = 'hole = "union"\ninpainting = "telea"'
+    return small_study(tmp_path_factory.mktemp("study"), prototype)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from stimuli.versions import VERSIONS, Scene
 from study.conditions import CONDITION_NAMES, CONDITIONS
 from study.fields import Versions
 
+# In small pictures of noise every difference shows.
+PLAIN = {"hole": "union", "inpainting": "telea"}
 CHANGES = {
     "hole": "frame",
     "least_hole": [0.9, 0.9],
@@ -63,9 +65,9 @@ def test_versions_are_pure(condition: str) -> None:
 @pytest.mark.parametrize("field", CHANGES)
 def test_versions_depend_on_the_settings_that_they_name(condition: str, field: str) -> None:
     scene = _scene()
-    with_it = SHOWS_WITH.get(field, {})
+    with_it = PLAIN | SHOWS_WITH.get(field, {})
     plain, _ = VERSIONS[condition].make(scene, Versions(**with_it))
-    other, _ = VERSIONS[condition].make(scene, Versions(**with_it, **{field: CHANGES[field]}))
+    other, _ = VERSIONS[condition].make(scene, Versions(**with_it | {field: CHANGES[field]}))
     named = field in VERSIONS[condition].depends_on
     if not np.array_equal(plain, other):
         assert named
@@ -122,7 +124,7 @@ def test_background_only_has_nothing_of_the_person() -> None:
     red[scene.masks_thw] = (255, 0, 0)
     background, hidden = VERSIONS["background_only"].make(Scene(red, scene.masks_thw), Versions())
     assert hidden[scene.masks_thw].all()
-    assert background[..., 0].max() < 80
+    assert background[..., 0].max() < 100
     assert cv2.countNonZero(background[0][..., 1]) > 0
 
 
