@@ -225,6 +225,30 @@ def fit(study_file: StudyFile, results: ResultsFolder = None) -> None:
 
 
 @app.command()
+def power(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL_CORES) -> None:
+    """Find power and interval width by the number of participants, clips and trainings."""
+    from analysis.power import run_power
+
+    with step("power", study_file, results) as (study, folder):
+        table = run_power(study, folder, cores)
+        stamp(folder, "power", table)
+        say(f"The power analysis is {table}")
+
+
+@app.command()
+def calibrate(
+    study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL_CORES
+) -> None:
+    """Simulate studies to find the error rate and the coverage of the very model used."""
+    from analysis.power import run_calibration
+
+    with step("calibrate", study_file, results) as (study, folder):
+        table = run_calibration(study, folder, cores)
+        stamp(folder, "calibrate", table)
+        say(f"The calibration is {table}")
+
+
+@app.command()
 def figures(study_file: StudyFile, results: ResultsFolder = None) -> None:
     """Draw every figure as PDF, SVG and PNG, with its data as CSV."""
     from analysis.figures import make_figures
