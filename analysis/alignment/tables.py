@@ -146,18 +146,18 @@ def _what_is_missing(panel: Panel) -> list[str]:
     """Name observers without a trial in a version, and those who were always right or wrong."""
     notes = []
     for side in _sides(panel):
-        answers = side.answers
-        n = answers.seen.sum(axis=2)  # (n_conditions, n_observers)
-        n_right = answers.right.sum(axis=2)
-        for c, o in zip(*np.nonzero(n == 0), strict=True):
-            name, version = answers.observers[o], answers.conditions[c]
-            notes.append(f"{side.name} {name} has no trial in {version}: in no comparison there")
-        for c, o in zip(*np.nonzero((n > 0) & ((n_right == n) | (n_right == 0))), strict=True):
-            what = "right" if n_right[c, o] else "wrong"
-            notes.append(
-                f"{side.name} {answers.observers[o]} was {what} in all {int(n[c, o])} trials of "
-                f"{answers.conditions[c]}: no error consistency with another who was"
-            )
+        n = side.answers.seen.sum(axis=2)  # (n_conditions, n_observers)
+        n_right = side.answers.right.sum(axis=2)
+        for what, where in (
+            ("no trial in {}: in no comparison there", n == 0),
+            ("only right answers in {}: no error consistency with each other", n_right == n),
+            ("only wrong answers in {}: no error consistency with each other", n_right == 0),
+        ):
+            found = where if what.startswith("no trial") else where & (n > 0)
+            for version, who in zip(side.answers.conditions, found, strict=True):
+                if who.any():
+                    names = ", ".join(np.array(side.answers.observers, str)[who])
+                    notes.append(f"{side.name}, {what.format(version)}: {names}")
     return notes
 
 

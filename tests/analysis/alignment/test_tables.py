@@ -157,8 +157,11 @@ def test_what_is_missing_or_double_is_said_and_counted(
     bad = pd.concat([bad, again], ignore_index=True)
     tables = alignment_tables(study, Results(tmp_path), bad, groups_of(study, bad["group"]))
     notes = "\n".join(tables["alignment_notes"]["note"])
-    assert "human human-seed0 has no trial in body_only" in notes
-    assert "human human-seed1 was right in all 12 trials of body_only" in notes
+    assert "human, no trial in body_only: in no comparison there: human-seed0" in notes
+    assert (
+        "human, only right answers in body_only: no error consistency with each other: human-seed1"
+        in notes
+    )
     assert "3 second answers left out: human.csv line 901" in notes
     untimed = bad[(bad["group"] == "human") & bad["rt_s"].isna() & (bad["correct"] == 1)]
     said = f"{len(untimed)} right answers without a reaction time above zero are not in rt_margin"
