@@ -57,8 +57,9 @@ def fit_study(study: Study, results: Results) -> Path:
     main = [group for group in groups if group.role != "supplement"]
 
     tables = _accuracy_tables(study, table, groups)
+    settings = study.analysis
     model = fit_mixed_model(
-        table, main, conditions, study.analysis.formula, study.analysis.confidence
+        table, main, conditions, settings.formula, settings.confidence, settings.inference
     )
     tables |= {
         "mixed_effects": model.effects,

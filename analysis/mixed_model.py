@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.groups import Group
 from analysis.mixed_effects import MixedModelResult, fit
 
-EFFECTS = ["term", "estimate", "se", "z", "p", "ci_low", "ci_high"]
-CONTRASTS = ["group", "contrast", "estimate", "se", "z", "p", "ci_low", "ci_high"]
+EFFECTS = ["term", "estimate", "se", "z", "df", "p", "ci_low", "ci_high"]
+CONTRASTS = ["group", "contrast", "estimate", "se", "z", "df", "p", "ci_low", "ci_high"]
 RANDOM = ["group", "term", "variance", "sd"]
+
+
+CLIPS_BY_GROUP = re.compile(r"\s*\+\s*\(\s*1\s*\|\s*(item:group|group:item)\s*\)")
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class MixedModelTables:
     Attributes
     ----------
     effects : DataFrame
-        Columns term, estimate (logits), se, z, p (Wald), ci_low, ci_high.
+        Columns term, estimate (logits), se, z (estimate / se), df (degrees of freedom of Student's
+        t, empty for the normal distribution), p (Wald), ci_low, ci_high.
     contrasts : DataFrame
         Differences between versions within each group, logits; p by Holm within the group.
     random : DataFrame
@@ -44,6 +49,7 @@ def fit_mixed_model(
     conditions: Sequence[str],
     formula: str,
     confidence: float,
+    inference: str = "t",
 ) -> MixedModelTables:
     """Fit the model to the answers of the main groups.
 
@@ -62,14 +68,21 @@ def fit_mixed_model(
     formula : str
         In lme4's syntax.
     confidence : float
+    inference : {"t", "z"}
+        Tests and intervals by Student's t with `MixedModelResult.smallest_df` degrees of freedom,
+        or by the normal distribution, which is a little too sure with few observers or clips.
     """
-    kept, notes = _estimable(responses, groups)
-    data = _model_data(responses, [group.name for group in kept], conditions)
+    kept, notes = estimable_groups(responses, groups)
+    data = model_data(responses, [group.name for group in kept], conditions)
+    if len(kept) == 1:
+        # With one group this term is the same as (1 | item): no answer can tell them apart.
+        formula = CLIPS_BY_GROUP.sub("", formula)
     try:
         if data.empty:
             raise ValueError("no group is left to fit it to")
         result = fit(formula, data, family="binomial")
-        contrasts = _contrasts(result, [group.name for group in kept], confidence)
+        df = result.smallest_df if inference == "t" else None
+        contrasts = _contrasts(result, [group.name for group in kept], confidence, df)
     except (ValueError, KeyError) as error:
         # KeyError puts its text in quotes.
         reason = error.args[0] if error.args else str(error)
@@ -78,12 +91,20 @@ def fit_mixed_model(
         return MixedModelTables(*empty, text="\n".join(notes) + "\n")
     if not result.converged:
         notes.append(f"Read the model with care: {result.message}.")
+    if df is not None:
+        notes.append(
+            f"Tests and intervals of the tables are by Student's t with {df} degrees of freedom; "
+            "p in the summary is by the normal distribution."
+        )
     text = "\n".join([*notes, result.summary()]) + "\n"
-    return MixedModelTables(_effects(result, confidence), contrasts, result.random[RANDOM], text)
+    effects = _effects(result, confidence, df)
+    return MixedModelTables(effects, contrasts, result.random[RANDOM], text)
 
 
-def _estimable(responses: pd.DataFrame, groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
-    """Keep the groups with right and wrong answers in every version."""
+def estimable_groups(
+    responses: pd.DataFrame, groups: Sequence[Group]
+) -> tuple[list[Group], list[str]]:
+    """Keep the groups with right and wrong answers in every version; say why others are not."""
     kept, notes = [], []
     for group in groups:
         rows = responses[responses["group"] == group.name]
@@ -102,9 +123,10 @@ def _estimable(responses: pd.DataFrame, groups: Sequence[Group]) -> tuple[list[G
     return kept, notes
 
 
-def _model_data(
+def model_data(
     responses: pd.DataFrame, groups: list[str], conditions: Sequence[str]
 ) -> pd.DataFrame:
+    """Return the answers of these groups with the factors that a formula may name."""
     data = responses[responses["group"].isin(groups)].copy()
     present = [name for name in conditions if name in set(data["condition"])]
     data["item"] = data["clip_id"]
@@ -115,21 +137,23 @@ def _model_data(
     return data
 
 
-def _effects(result: MixedModelResult, confidence: float) -> pd.DataFrame:
-    effects = result.fixed.copy()
-    half = stats.norm.ppf(0.5 + confidence / 2.0) * effects["se"]
-    effects["ci_low"], effects["ci_high"] = effects["estimate"] - half, effects["estimate"] + half
-    return effects[EFFECTS]
+def _effects(result: MixedModelResult, confidence: float, df: int | None) -> pd.DataFrame:
+    return result.fixed_table(confidence, df).assign(df=np.nan if df is None else float(df))[
+        EFFECTS
+    ]
 
 
-def _contrasts(result: MixedModelResult, groups: list[str], confidence: float) -> pd.DataFrame:
+def _contrasts(
+    result: MixedModelResult, groups: list[str], confidence: float, df: int | None
+) -> pd.DataFrame:
     """Compare the versions within each group, as far as the formula has these factors."""
     fixed = result.design.formula.fixed
     if "condition" not in fixed:
         return pd.DataFrame(columns=CONTRASTS)
-    if len(groups) > 1 and "group" in fixed:
-        contrasts = result.contrasts("condition", by="group", adjust="holm", level=confidence)
-    else:
-        contrasts = result.contrasts("condition", adjust="holm", level=confidence)
+    by = "group" if len(groups) > 1 and "group" in fixed else None
+    contrasts = result.contrasts("condition", by=by, adjust="holm", level=confidence, df=df)
+    if by is None:
         contrasts.insert(0, "group", groups[0] if len(groups) == 1 else "all")
-    return contrasts[CONTRASTS].astype({"group": str})
+    return contrasts.assign(df=np.nan if df is None else float(df))[CONTRASTS].astype(
+        {"group": str}
+    )

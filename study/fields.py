@@ -456,8 +456,9 @@ class Analysis(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
     n_bootstrap: int = Field(2000, ge=100, description="draws of every bootstrap interval")
     formula: str = Field(
-        "correct ~ group * condition + (1 | observer) + (1 | item)",
-        description="the mixed-effects model, in lme4's formula syntax",
+        "correct ~ group * condition + (1 | observer) + (1 | item) + (1 | item:group)",
+        description="the mixed-effects model, in lme4's formula syntax; (1 | item:group), for "
+        "clips that are harder for one group than another, is left out where there is one group",
     )
     equivalence_bound_pp: float = Field(
         5.0,

@@ -137,6 +137,11 @@ class Results:
         return self.root / "analysis"
 
     @property
+    def power(self) -> Path:
+        """Simulated studies: power by size, and whether the model keeps its promises."""
+        return self.root / "power"
+
+    @property
     def figures(self) -> Path:
         """Figures as PDF, SVG and PNG, each with its data."""
         return self.root / "figures"

@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "score": (),
     "simulate": ("seed", "observers"),
     "fit": ("analysis", "exclusions"),
+    "power": ("seed", "trials", "observers", "analysis", "power"),
     "report": ("name", "title"),
 }
 

@@ -53,19 +53,29 @@ def test_without_random_variation_effects_are_differences_of_log_odds():
     assert "Laplace" in found.text
 
 
-def test_intervals_have_the_confidence_asked_for():
+# 13 observers and 40 items: the smaller factor has 12 degrees of freedom.
+@pytest.mark.parametrize(
+    ("inference", "reference", "df"), [("t", stats.t(12), 12), ("z", stats.norm(), np.nan)]
+)
+def test_intervals_and_tests_are_by_the_distribution_asked_for(
+    inference: str, reference: stats.rv_continuous, df: float
+):
     table = answers({"human": 10, "baseline": 3})
-    found = fit_mixed_model(table, [PEOPLE, NETWORK], CONDITIONS, FORMULA, 0.8)
+    found = fit_mixed_model(table, [PEOPLE, NETWORK], CONDITIONS, FORMULA, 0.8, inference)
     for rows in (found.effects, found.contrasts):
         half = (rows["ci_high"] - rows["ci_low"]) / 2
-        assert (half / rows["se"]).to_numpy() == pytest.approx(stats.norm.ppf(0.9))
+        assert (half / rows["se"]).to_numpy() == pytest.approx(reference.ppf(0.9))
+        np.testing.assert_array_equal(rows["df"], df)
+    p = 2 * reference.sf(np.abs(found.effects["estimate"] / found.effects["se"]))
+    assert found.effects["p"].to_numpy() == pytest.approx(p)
+    assert ("12 degrees of freedom" in found.text) == (inference == "t")
 
 
 def test_contrasts_are_adjusted_by_holm_within_each_group():
     table = answers({"human": 3, "baseline": 3}, n_items=15)
     contrasts = fit_mixed_model(table, [PEOPLE, NETWORK], CONDITIONS, FORMULA, 0.95).contrasts
     for _, rows in contrasts.groupby("group"):
-        raw = 2 * stats.norm.sf(np.abs(rows["estimate"] / rows["se"]))
+        raw = 2 * stats.t.sf(np.abs(rows["estimate"] / rows["se"]), 5)
         expected = multipletests(raw, method="holm")[1]
         assert rows["p"].to_numpy() == pytest.approx(expected)
     assert contrasts.groupby("group").size().to_dict() == {"human": 3, "baseline": 3}

@@ -39,7 +39,8 @@ def test_defaults_are_the_protocol(tmp_path: Path) -> None:
     assert (study.trials.n_choices, study.trials.n_participants) == (5, 28)
     assert (study.versions.width, study.versions.height) == (640, 360)
     assert study.versions.dilation == 1.2
-    assert study.versions.hole == "union"
+    # The prototype's union and Telea give the action away (docs/audit.md); haa500.toml has them.
+    assert (study.versions.hole, study.versions.inpainting) == ("box", "mirror")
     assert (study.training.lr, study.training.momentum) == (0.001, 0.9)
     assert (study.training.batch_size, study.training.epochs) == (32, 100)
 

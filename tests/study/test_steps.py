@@ -38,14 +38,14 @@ def with_field(study: Study, section: str, **fields: object) -> Study:
 @pytest.mark.parametrize(
     ("section", "fields", "steps"),
     [
-        ("trials", {"n_participants": 30}, {"plan"}),
+        ("trials", {"n_participants": 30}, {"plan", "power"}),
         ("versions", {"dilation": 1.4}, {"stimuli", "audit"}),
         ("training", {"lr": 0.1}, {"train-baseline", "train-domainnet"}),
         ("training", {"image_size": 32}, {"frames", "train-baseline", "train-domainnet"}),
         ("training", {"threads": 3}, set()),
         ("masks", {"device": "cuda", "batch_size": 2}, set()),
-        ("observers", {"lapse": 0.1}, {"simulate"}),
-        ("analysis", {"n_bootstrap": 500}, {"fit"}),
+        ("observers", {"lapse": 0.1}, {"simulate", "power"}),
+        ("analysis", {"n_bootstrap": 500}, {"fit", "power"}),
     ],
 )
 def test_a_changed_field_changes_its_steps_only(
