@@ -161,6 +161,7 @@ rule report:
     input:
         "steps/figures.done.json",
         "steps/fit.done.json",
+        "steps/audit.done.json" if STUDY.audit.run else [],
         "steps/report.json",
     output:
         "steps/report.done.json",

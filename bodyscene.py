@@ -220,7 +220,9 @@ def fit(study_file: StudyFile, results: ResultsFolder = None) -> None:
 
     with step("fit", study_file, results) as (study, folder):
         path = fit_study(study, folder)
-        stamp(folder, "fit", *sorted(folder.analysis.glob("*.csv")))
+        # The report adds numbers.csv, which says where its own numbers come from.
+        tables = {path for path in folder.analysis.glob("*.csv") if path.name != "numbers.csv"}
+        stamp(folder, "fit", *sorted(tables))
         say(f"The estimates are in {path}")
 
 
@@ -261,12 +263,12 @@ def figures(study_file: StudyFile, results: ResultsFolder = None) -> None:
 
 @app.command()
 def report(study_file: StudyFile, results: ResultsFolder = None) -> None:
-    """Write the report, one HTML file that needs no other."""
+    """Write the report as HTML (one file), Markdown and LaTeX, every number with its source."""
     from analysis.report import write_report
 
     with step("report", study_file, results) as (study, folder):
         path = write_report(study, folder)
-        stamp(folder, "report", path)
+        stamp(folder, "report", path, path.with_suffix(".md"), path.with_suffix(".tex"))
         say(f"The report is {path}")
 
 

@@ -41,6 +41,28 @@ def p_value(p: float) -> str:
     return f"<{NBSP}.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
+def p_equals(p: float) -> str:
+    """Return "p = .031" or "p < .001"."""
+    text = p_value(p)
+    return f"p{NBSP}{text}" if text.startswith("<") else f"p{NBSP}={NBSP}{text}"
+
+
+def number(value: float, digits: int, below_one: bool = False) -> str:
+    """Return a number; what cannot exceed one, as a correlation, has no zero before the point."""
+    text = signed(value, digits)
+    return (
+        text.replace("0.", ".", 1) if below_one and abs(float(f"{value:.{digits}f}")) < 1 else text
+    )
+
+
+def interval(
+    low: float, high: float, digits: int, confidence: float, below_one: bool = False
+) -> str:
+    """Return "95 % CI [0.12, 0.34]"."""
+    ends = f"{number(low, digits, below_one)},{NBSP}{number(high, digits, below_one)}"
+    return f"{100 * confidence:.3g}{NBSP}%{NBSP}CI [{ends}]"
+
+
 def clips_of(condition: str) -> str:
     """Return what the clips of a version are called, e.g. "body-only clips"."""
     return f"{CONDITIONS[condition].label.replace(' ', '-')} clips"
@@ -53,7 +75,7 @@ def listed(parts: Sequence[str]) -> str:
 
 def subject(group: Group) -> str:
     """Return a group's name as the first word of a sentence."""
-    text = _object(group)
+    text = named(group)
     # A name such as DomainNet or resnet18 keeps its own letters.
     is_word = group.role == "observers" or group.label == "baseline"
     return text[0].upper() + text[1:] if is_word else text
@@ -91,41 +113,15 @@ def verdict(distances: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def answer(
-    accuracy: pd.DataFrame,
-    distances: pd.DataFrame,
-    groups: Sequence[Group],
-    conditions: Sequence[str],
-    chance: float,
-    confidence: float,
-) -> list[str]:
-    """Say in a few sentences what came out, after the `verdict`.
-
-    Parameters
-    ----------
-    accuracy, distances : DataFrame
-        As `analysis.estimates.fit_study` writes them.
-    groups : sequence of Group
-        The main ones.
-    conditions : sequence of str
-    chance, confidence : float
-    """
-    said = [accuracy_sentence(accuracy, group, conditions, chance) for group in groups]
-    said += _distance_sentences(distances, groups)
-    said.append(
-        f"Chance is {percent(chance)}; brackets hold {100 * confidence:.3g}{NBSP}% intervals."
-    )
-    return said
-
-
-def _distance_sentences(distances: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
+def distance_sentences(distances: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
+    """Say how far each network's pattern is from the observers', in one sentence if any."""
     by_name = {group.name: group for group in groups}
     rows = distances[(distances["kind"] == "distance") & distances["group"].isin(by_name)]
     if rows.empty:
         return []
     observers = by_name[rows["reference"].iloc[0]]
     parts = [
-        f"{points_with_interval(row)} percentage points for {_object(by_name[row['group']])}"
+        f"{points_with_interval(row)} percentage points for {named(by_name[row['group']])}"
         for _, row in rows.iterrows()
     ]
     n = int(rows["n_conditions"].iloc[0])
@@ -141,17 +137,18 @@ def _difference_sentence(row: pd.Series, group: Group, other: Group, observers: 
     if low <= 0.0 <= high:
         return (
             f"Which is closer to the {observers.label} in the pattern of accuracies over versions, "
-            f"{_object(group)} or {_object(other)}, cannot be told: their distances differ by "
+            f"{named(group)} or {named(other)}, cannot be told: their distances differ by "
             f"{points_with_interval(row)} percentage points."
         )
     closer, farther = (group, other) if value < 0 else (other, group)
     sizes = sorted((abs(low), abs(high)))
     return (
-        f"In the pattern of accuracies over versions, {_object(closer)} is closer to the "
-        f"{observers.label} than {_object(farther)}, by {abs(value):.1f} percentage points "
+        f"In the pattern of accuracies over versions, {named(closer)} is closer to the "
+        f"{observers.label} than {named(farther)}, by {abs(value):.1f} percentage points "
         f"[{sizes[0]:.1f},{NBSP}{sizes[1]:.1f}]."
     )
 
 
-def _object(group: Group) -> str:
+def named(group: Group) -> str:
+    """Return a group's name within a sentence."""
     return "the baseline" if group.label == "baseline" else group.label

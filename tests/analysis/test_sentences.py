@@ -7,8 +7,12 @@ import pytest
 
 from analysis.groups import Group
 from analysis.sentences import (
-    answer,
+    accuracy_sentence,
+    distance_sentences,
+    interval,
     listed,
+    number,
+    p_equals,
     p_value,
     percent_with_interval,
     signed,
@@ -73,7 +77,20 @@ def test_the_verdict_follows_the_interval(numbers: tuple[float, float, float], e
     assert [plain(sentence) for sentence in said] == [expected]
 
 
-def test_the_answer_has_every_number_and_says_where_it_may_be_chance():
+def test_numbers_in_apa_style():
+    assert [number(value, 2, below_one=True) for value in (0.123, -0.5, 1.0, 0.999)] == [
+        ".12",
+        "\u2212.50",
+        "1.00",
+        "1.00",
+    ]
+    assert number(0.123, 2) == "0.12"
+    assert plain(p_equals(0.0312)) == "p = .031"
+    assert plain(p_equals(0.0001)) == "p < .001"
+    assert plain(interval(-0.1, 1.2, 2, 0.9)) == "90 % CI [-0.10, 1.20]"
+
+
+def test_accuracies_have_every_number_and_say_where_they_may_be_chance():
     accuracy = pd.DataFrame(
         {
             "group": ["simulated", "simulated", "baseline"],
@@ -84,13 +101,18 @@ def test_the_answer_has_every_number_and_says_where_it_may_be_chance():
         }
     )
     conditions = ["body_only", "background_only"]
-    groups = [PEOPLE, BASELINE]
-    said = answer(accuracy, distances(-5, -9, -1), groups, conditions, 0.2, 0.9)
+    said = [accuracy_sentence(accuracy, group, conditions, 0.2) for group in (PEOPLE, BASELINE)]
     assert [plain(sentence) for sentence in said] == [
         "Simulated observers were right in 90.0 % [80.0, 95.0] of body-only clips and 70.0 % "
         "[60.0, 80.0] of background-only clips.",
         "The baseline was right in 22.0 % [15.0, 30.0] of body-only clips (not told from chance).",
-        "The distance of the pattern of accuracies from that of the simulated observers (root "
-        "mean square over 3 versions) is 30.0 [25.0, 35.0] percentage points for the baseline.",
-        "Chance is 20.0 %; brackets hold 90 % intervals.",
     ]
+
+
+def test_distances_of_all_networks_stand_in_one_sentence():
+    said = distance_sentences(distances(-5, -9, -1), [PEOPLE, BASELINE])
+    assert [plain(sentence) for sentence in said] == [
+        "The distance of the pattern of accuracies from that of the simulated observers (root "
+        "mean square over 3 versions) is 30.0 [25.0, 35.0] percentage points for the baseline."
+    ]
+    assert distance_sentences(distances(-5, -9, -1).iloc[:0], [PEOPLE, BASELINE]) == []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
 
 from analysis.groups import Group
+from analysis.reporting.content import Table
 from analysis.sentences import (
     MINUS,
     NBSP,
@@ -23,28 +23,7 @@ from study.conditions import CONDITIONS
 from study.config import Study
 
 SPLIT_ORDER = ("train", "validation", "test")
-WALD_HEAD = ["estimate", "SE", "z", "p", "interval"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table to print.
-
-    Attributes
-    ----------
-    head : list of str
-        Column titles.
-    rows : list of list of str
-        Cells; the first column holds names, the others numbers unless `is_text`.
-    caption : str
-    is_text : bool
-        Whether all columns are text.
-    """
-
-    head: list[str]
-    rows: list[list[str]]
-    caption: str
-    is_text: bool = False
+PS = ("p", "p_adjusted")
 
 
 def accuracy_table(
@@ -62,7 +41,7 @@ def accuracy_table(
         n_trials = f"{int(own['n_trials'].sum()):,}"
         rows.append([group.label, f"{n} {group.unit}{'s' * (n != 1)}", n_trials, *cells])
     head = ["group", "n", "answers", *[CONDITIONS[name].label for name in conditions]]
-    return Table(head, rows, caption)
+    return Table(head, rows, caption, file="analysis/accuracy.csv")
 
 
 def distance_table(distances: pd.DataFrame, groups: Sequence[Group], caption: str) -> Table:
@@ -75,7 +54,8 @@ def distance_table(distances: pd.DataFrame, groups: Sequence[Group], caption: st
         is_distance = row["kind"] == "distance"
         what = f"{name}, from {other}" if is_distance else f"{name} {MINUS} {other}"
         rows.append([what, row["kind"], points_with_interval(row)])
-    return Table(["", "what", "percentage points"], rows, caption)
+    head = ["", "what", "percentage points"]
+    return Table(head, rows, caption, file="analysis/pattern_distance.csv")
 
 
 def contrast_table(contrasts: pd.DataFrame, groups: Sequence[Group]) -> Table:
@@ -90,7 +70,7 @@ def contrast_table(contrasts: pd.DataFrame, groups: Sequence[Group]) -> Table:
         "Versions compared within each group: differences in log odds of a right answer; p values "
         "are adjusted within the group by Holm's method, intervals are not."
     )
-    return Table(["contrast", *WALD_HEAD], rows, caption)
+    return Table(["contrast", *wald_head(contrasts)], rows, caption, file="analysis/contrasts.csv")
 
 
 def effects_table(effects: pd.DataFrame, groups: Sequence[Group]) -> Table:
@@ -99,7 +79,7 @@ def effects_table(effects: pd.DataFrame, groups: Sequence[Group]) -> Table:
         [readable_term(row["term"], groups), *_wald_cells(row)] for _, row in effects.iterrows()
     ]
     caption = "Fixed effects, in log odds of a right answer, with Wald intervals and tests."
-    return Table(["term", *WALD_HEAD], rows, caption)
+    return Table(["term", *wald_head(effects)], rows, caption, file="analysis/mixed_effects.csv")
 
 
 def random_table(random: pd.DataFrame, groups: Sequence[Group]) -> Table:
@@ -108,7 +88,9 @@ def random_table(random: pd.DataFrame, groups: Sequence[Group]) -> Table:
         [f"{row['group']}: {readable_term(row['term'], groups)}", f"{row['sd']:.2f}"]
         for _, row in random.iterrows()
     ]
-    return Table(["random effect", "SD (log odds)"], rows, "Random effects: standard deviations.")
+    head = ["random effect", "SD (log odds)"]
+    caption = "Random effects: standard deviations."
+    return Table(head, rows, caption, file="analysis/random_effects.csv")
 
 
 def split_table(clips: pd.DataFrame) -> Table:
@@ -119,7 +101,7 @@ def split_table(clips: pd.DataFrame) -> Table:
         for name, own in ((name, used[used["split"] == name]) for name in SPLIT_ORDER)
     ]
     rows.append(["all", str(used["action"].nunique()), str(len(used))])
-    return Table(["split", "actions", "clips"], rows, "Clips used.")
+    return Table(["split", "actions", "clips"], rows, "Clips used.", file="clips.csv")
 
 
 def left_out_table(clips: pd.DataFrame) -> Table | None:
@@ -127,15 +109,24 @@ def left_out_table(clips: pd.DataFrame) -> Table | None:
     out = clips[clips["split"] == "none"]
     if out.empty:
         return None
-    rows = out[["clip_id", "action", "reason"]].to_numpy().tolist()
-    return Table(["clip", "action", "reason"], rows, f"{len(out)} clips left out.", is_text=True)
+    rows = [
+        [f"`{row.clip_id}`", row.action, row.reason]
+        for row in out[["clip_id", "action", "reason"]].itertuples()
+    ]
+    return Table(
+        ["clip", "action", "reason"],
+        rows,
+        f"{len(out)} clip{'s' * (len(out) > 1)} left out.",
+        True,
+        "clips.csv",
+    )
 
 
 def settings_table(study: Study) -> Table:
     """Every field of the study file with its value and its meaning."""
-    rows = [[name, _shown(value), meaning] for name, value, meaning in _fields(study, "")]
+    rows = [[f"`{name}`", _shown(value), meaning] for name, value, meaning in _fields(study, "")]
     caption = "Every field of the study file."
-    return Table(["field", "value", "meaning"], rows, caption, is_text=True)
+    return Table(["field", "value", "meaning"], rows, caption, True, "study.toml")
 
 
 def software_table(provenance: dict[str, Any]) -> Table:
@@ -146,7 +137,49 @@ def software_table(provenance: dict[str, Any]) -> Table:
         ["platform", provenance.get("platform", "unknown")],
         *[[name, version] for name, version in sorted(provenance.get("packages", {}).items())],
     ]
-    return Table(["software", "version"], rows, "What made these results.", is_text=True)
+    return Table(["software", "version"], rows, "What made these results.", True, "provenance.json")
+
+
+def tests_table(tests: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Table:
+    """A row per test of the paper; `tests` by name, `labels` of groups by name."""
+    rows = []
+    for name, table in tests.items():
+        for _, row in table.iterrows():
+            groups = _relabelled(row["groups"], labels)
+            shown = {key: condition.label for key, condition in CONDITIONS.items()}
+            what = f"{groups}: {_relabelled(row['conditions'], shown)}"
+            numbers = [_or_empty(row[column], 2) for column in ("estimate", "se", "statistic")]
+            df = "" if pd.isna(row["df"]) else f"{row['df']:.1f}"
+            p = ["" if pd.isna(row[column]) else p_value(row[column]) for column in PS]
+            rows.append([f"{name.removeprefix('test_')}, {what}", *numbers, df, *p])
+    caption = (
+        "Tests with p values, as they are and adjusted by Holm’s method within their family "
+        "(units, methods and notes stand in the tables test_*.csv)."
+    )
+    return Table(["test", "estimate", "SE", "statistic", "df", "p", "adjusted"], rows, caption)
+
+
+def exclusions_table(flow: pd.DataFrame) -> Table:
+    """The rules on observers and answers, step by step."""
+    rows = [
+        [
+            row["step"],
+            row["rule"],
+            f"{row['n_observers_before']} → {row['n_observers_after']}",
+            f"{row['n_trials_before']:,} → {row['n_trials_after']:,}",
+            row["who"].replace(":", " "),
+        ]
+        for _, row in flow.iterrows()
+    ]
+    head = ["step", "rule", "observers", "answers", "who"]
+    return Table(head, rows, "Exclusions, step by step.", True, "analysis/exclusions.csv")
+
+
+def wald_head(table: pd.DataFrame) -> list[str]:
+    """Titles of the columns of Wald's tests, with the degrees of freedom where they are one."""
+    df = table["df"].dropna().unique() if "df" in table else []
+    test = f"t({df[0]:.3g})" if len(df) == 1 else "t" if len(df) else "z"
+    return ["estimate", "SE", test, "p", "interval"]
 
 
 def readable_term(term: str, groups: Sequence[Group]) -> str:
@@ -161,6 +194,16 @@ def _wald_cells(row: pd.Series) -> list[str]:
     interval = f"[{signed(row['ci_low'], 2)},{NBSP}{signed(row['ci_high'], 2)}]"
     numbers = [signed(row["estimate"], 2), f"{row['se']:.2f}", signed(row["z"], 2)]
     return [*numbers, p_value(row["p"]), interval]
+
+
+def _relabelled(text: str, labels: Mapping[str, str]) -> str:
+    """Put labels for names in "a - b" or "a, b"."""
+    parts = re.split(r"( - |, )", text)
+    return "".join(f" {MINUS} " if part == " - " else labels.get(part, part) for part in parts)
+
+
+def _or_empty(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else signed(value, digits)
 
 
 def _fields(section: BaseModel, prefix: str) -> Iterable[tuple[str, Any, str]]:
