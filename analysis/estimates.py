@@ -16,6 +16,7 @@ from analysis.groups import Group, groups_of
 from analysis.hypotheses import hypothesis_tables
 from analysis.mixed_model import fit_mixed_model
 from analysis.patterns import pattern_table
+from analysis.reaction_times import reaction_time_tables
 from analysis.responses import read_responses
 from study.config import Study
 from study.files import whole_file, write_text
@@ -32,9 +33,9 @@ def fit_study(study: Study, results: Results) -> Path:
     """Write every table of estimates into the results' analysis folder.
 
     accuracy.csv, accuracy_by_observer.csv, pattern_distance.csv, mixed_effects.csv (and .txt),
-    random_effects.csv, contrasts.csv, confusions.csv, exclusions.csv, the tables of
-    `analysis.hypotheses.hypothesis_tables` and `analysis.alignment.alignment_tables`, and notes.txt
-    with what was left out.
+    marginal_means.csv, random_effects.csv, contrasts.csv, confusions.csv, exclusions.csv, the
+    tables of `analysis.hypotheses.hypothesis_tables`, `analysis.alignment.alignment_tables` and
+    `analysis.reaction_times.reaction_time_tables`, and notes.txt with what was left out.
 
     Returns
     -------
@@ -65,11 +66,13 @@ def fit_study(study: Study, results: Results) -> Path:
         "mixed_effects": model.effects,
         "contrasts": model.contrasts,
         "random_effects": model.random,
+        "marginal_means": model.means,
         "confusions": _confusions(table),
         "exclusions": kept.flow,
     }
     tables |= hypothesis_tables(study, table, groups, kept.left_out)
     tables |= alignment_tables(study, results, table, groups)
+    tables |= reaction_time_tables(table, groups, conditions, settings.confidence)
     for name, content in tables.items():
         _write(content, results.analysis / f"{name}.csv")
     write_text(results.analysis / "mixed_effects.txt", model.text)

@@ -15,6 +15,7 @@ from analysis.mixed_effects import MixedModelResult, fit
 EFFECTS = ["term", "estimate", "se", "z", "df", "p", "ci_low", "ci_high"]
 CONTRASTS = ["group", "contrast", "estimate", "se", "z", "df", "p", "ci_low", "ci_high"]
 RANDOM = ["group", "term", "variance", "sd"]
+MEANS = ["group", "condition", "estimate", "se", "ci_low", "ci_high"]
 
 
 CLIPS_BY_GROUP = re.compile(r"\s*\+\s*\(\s*1\s*\|\s*(item:group|group:item)\s*\)")
@@ -33,6 +34,8 @@ class MixedModelTables:
         Differences between versions within each group, logits; p by Holm within the group.
     random : DataFrame
         Columns group (the grouping factor), term, variance, sd.
+    means : DataFrame
+        Log odds of every group in every version, by the model.
     text : str
         The summary, and before it what a reader must know.
     """
@@ -40,6 +43,7 @@ class MixedModelTables:
     effects: pd.DataFrame
     contrasts: pd.DataFrame
     random: pd.DataFrame
+    means: pd.DataFrame
     text: str
 
 
@@ -74,20 +78,20 @@ def fit_mixed_model(
     """
     kept, notes = estimable_groups(responses, groups)
     data = model_data(responses, [group.name for group in kept], conditions)
-    if len(kept) == 1:
-        # With one group this term is the same as (1 | item): no answer can tell them apart.
-        formula = CLIPS_BY_GROUP.sub("", formula)
+    formula = formula_for(formula, len(kept))
     try:
         if data.empty:
             raise ValueError("no group is left to fit it to")
         result = fit(formula, data, family="binomial")
         df = result.smallest_df if inference == "t" else None
-        contrasts = _contrasts(result, [group.name for group in kept], confidence, df)
+        names = [group.name for group in kept]
+        contrasts = _contrasts(result, names, confidence, df)
+        means = _means(result, names, confidence, df)
     except (ValueError, KeyError) as error:
         # KeyError puts its text in quotes.
         reason = error.args[0] if error.args else str(error)
         notes.append(f"The model {formula} was not fitted: {reason}.")
-        empty = [pd.DataFrame(columns=columns) for columns in (EFFECTS, CONTRASTS, RANDOM)]
+        empty = [pd.DataFrame(columns=columns) for columns in (EFFECTS, CONTRASTS, RANDOM, MEANS)]
         return MixedModelTables(*empty, text="\n".join(notes) + "\n")
     if not result.converged:
         notes.append(f"Read the model with care: {result.message}.")
@@ -98,7 +102,15 @@ def fit_mixed_model(
         )
     text = "\n".join([*notes, result.summary()]) + "\n"
     effects = _effects(result, confidence, df)
-    return MixedModelTables(effects, contrasts, result.random[RANDOM], text)
+    return MixedModelTables(effects, contrasts, result.random[RANDOM], means, text)
+
+
+def formula_for(formula: str, n_groups: int) -> str:
+    """Return the formula without ``(1 | item:group)`` where there is one group.
+
+    There it is the same as ``(1 | item)``: no answer can tell them apart.
+    """
+    return CLIPS_BY_GROUP.sub("", formula) if n_groups == 1 else formula
 
 
 def estimable_groups(
@@ -141,6 +153,19 @@ def _effects(result: MixedModelResult, confidence: float, df: int | None) -> pd.
     return result.fixed_table(confidence, df).assign(df=np.nan if df is None else float(df))[
         EFFECTS
     ]
+
+
+def _means(
+    result: MixedModelResult, groups: list[str], confidence: float, df: float | None
+) -> pd.DataFrame:
+    """Return the log odds of every group in every version, as far as the formula has both."""
+    factors = ["group", "condition"] if len(groups) > 1 else ["condition"]
+    if not all(name in result.design.formula.fixed for name in factors):
+        return pd.DataFrame(columns=MEANS)
+    means = result.emmeans(factors, level=confidence, df=df)
+    if len(groups) == 1:
+        means.insert(0, "group", groups[0])
+    return means[MEANS].astype({"group": str, "condition": str})
 
 
 def _contrasts(

@@ -16,7 +16,7 @@ class Condition:
     label : str
         What a reader sees on an axis.
     color : str
-        Its colour in every figure (Okabe & Ito's colour-blind safe palette).
+        Its colour in every figure (Okabe & Ito's and Tol's colour-blind safe palettes).
     lacks : {"body", "background", ""}
         The part of the scene that is not shown.
     """
@@ -33,11 +33,11 @@ CONDITIONS: dict[str, Condition] = {
         Condition("body_background", "original", "#009E73", ""),
         Condition("body_only", "body only", "#D55E00", "background"),
         Condition("background_only", "background only", "#0072B2", "body"),
-        Condition("silhouette", "silhouette", "#E69F00", "background"),
+        Condition("silhouette", "silhouette", "#882255", "background"),
         Condition("point_light", "point light", "#000000", "background"),
-        Condition("blurred_background", "blurred background", "#56B4E9", ""),
-        Condition("swapped_background", "swapped background", "#CC79A7", ""),
-        Condition("inpaint_control", "inpainting elsewhere", "#7F7F7F", ""),
+        Condition("blurred_background", "blurred background", "#B8A040", ""),
+        Condition("swapped_background", "swapped background", "#332288", ""),
+        Condition("inpaint_control", "inpainting elsewhere", "#661100", ""),
     )
 }
 

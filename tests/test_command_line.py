@@ -14,10 +14,14 @@ from bodyscene import app
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = (
+    "power",
+    "calibrate",
     "run",
     "check",
     "fields",
     "stimuli",
+    "review",
+    "audit",
     "plan",
     "frames",
     "train",

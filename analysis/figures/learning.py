@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.material import Drawn, Material, NothingToDraw
 from analysis.figures.style import (
     DOUBLE_MM,
     FAINT,
@@ -18,12 +19,25 @@ from analysis.figures.style import (
     new_figure,
     percent_axis,
 )
-from analysis.groups import Group
+from analysis.groups import Group, groups_of
+from analysis.sentences import listed, percent, subject
 from study.conditions import CONDITIONS
 from study.config import Study
 from study.results import Results
+from study.tables import read_table
 
 VALIDATION = "validation_"
+
+
+def draw(material: Material) -> Drawn:
+    """Make the figure of a study."""
+    curves = read_learning_curves(material.study, material.results)
+    if curves.empty:
+        raise NothingToDraw("no network was trained here")
+    trained = groups_of(material.study, curves["model"])
+    n_actions = read_table("manifest", material.results.manifest)["action"].nunique()
+    figure, data = learning_figure(curves, trained, 1 / n_actions)
+    return Drawn(figure, data, learning_legend(data, trained, n_actions))
 
 
 def read_learning_curves(study: Study, results: Results) -> pd.DataFrame:
@@ -93,6 +107,27 @@ def learning_figure(
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     columns = ["model", "seed", "epoch", "loss", *lines]
     return figure, curves[columns]
+
+
+def learning_legend(curves: pd.DataFrame, groups: Sequence[Group], n_actions: int) -> str:
+    """Legend of the learning curves; `curves` is the figure's data."""
+    labels = {group.name: subject(group) for group in groups}
+    ends = []
+    for model, own in curves.groupby("model", sort=False):
+        last = own[own["epoch"] == own["epoch"].max()]
+        shown = [name for name in last.columns if name.startswith("validation_")]
+        parts = [
+            f"{CONDITIONS[name.removeprefix('validation_')].label} {percent(last[name].mean())}"
+            for name in shown
+            if last[name].notna().any()
+        ]
+        parts = parts or ["no validation"]
+        ends.append(f"{labels[model]}, epoch {own['epoch'].max()}: {listed(parts)}")
+    return (
+        "Learning curves. Above: training loss; below: share of single frames whose action is "
+        f"named right among all {n_actions}, in training and in validation clips. Thin lines are "
+        f"single seeds, thick lines their mean. {'. '.join(ends)}."
+    )
 
 
 def _draw_seeds(axes: Axes, curves: pd.DataFrame, column: str, label: str, color: str) -> None:

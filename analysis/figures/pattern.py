@@ -9,19 +9,36 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.estimates import read_estimates
+from analysis.figures.material import Drawn, Material, NothingToDraw
 from analysis.figures.style import (
     DOUBLE_MM,
     FAINT,
     ONE_AND_HALF_MM,
     chance_line,
+    label_conditions,
+    labels_mm,
     new_figure,
     note_simulated,
     percent_axis,
 )
 from analysis.groups import Group
-from study.conditions import CONDITIONS
+from analysis.legends import simulated_remark
+from analysis.sentences import listed, points_with_interval
 
 STEP = 0.06  # between groups at one version, so that intervals do not hide each other
+
+
+def draw(material: Material) -> Drawn:
+    """Make the figure of a study."""
+    groups, conditions = material.groups, material.conditions
+    if len(groups) < 2 or len(conditions) < 2:
+        raise NothingToDraw("patterns need two groups and two versions")
+    distances = read_estimates(material.results, "pattern_distance")
+    figure, data = pattern_figure(
+        material.table("accuracy"), distances, groups, conditions, material.chance
+    )
+    return Drawn(figure, data, pattern_legend(distances, groups, material.confidence))
 
 
 def pattern_figure(
@@ -50,7 +67,9 @@ def pattern_figure(
     distances = distances[(distances["kind"] == "distance") & distances["group"].isin(names)]
     accuracy = accuracy[accuracy["group"].isin(names)]
     has_distances = len(distances) > 0
-    figure = new_figure(DOUBLE_MM if has_distances else ONE_AND_HALF_MM, 76.0)
+    figure = new_figure(
+        DOUBLE_MM if has_distances else ONE_AND_HALF_MM, 76.0 + labels_mm(conditions)
+    )
     widths = [1.5, 1.0] if has_distances else [1.0]
     panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     _draw_lines(panels[0], accuracy, groups, conditions, chance)
@@ -71,6 +90,27 @@ def pattern_figure(
     ]
     columns = ["kind", "group", "condition", "value", "ci_low", "ci_high"]
     return figure, pd.concat([table[columns] for table in data if len(table)], ignore_index=True)
+
+
+def pattern_legend(distances: pd.DataFrame, groups: Sequence[Group], confidence: float) -> str:
+    """Legend of the patterns and their distances."""
+    text = (
+        "Patterns of accuracy over versions, with the intervals of the figure of accuracies; "
+        "solid: observers, dashed: networks."
+    )
+    by_name = {group.name: group.label for group in groups}
+    rows = distances[(distances["kind"] == "distance") & distances["group"].isin(by_name)]
+    if len(rows):
+        numbers = listed(
+            [f"{by_name[row['group']]} {points_with_interval(row)}" for _, row in rows.iterrows()]
+        )
+        text += (
+            " Right: root mean square distance from the observers' pattern in percentage points, "
+            f"with {100 * confidence:.3g}\u00a0% bootstrap intervals over observers, seeds and "
+            f"clips: {numbers}. A distance cannot be negative, so chance variation alone makes "
+            "it larger than zero."
+        )
+    return text + simulated_remark(groups)
 
 
 def _draw_lines(
@@ -101,8 +141,8 @@ def _draw_lines(
             gid=f"line {group.name}",
         )
     percent_axis(axes, "accuracy")
-    chance_line(axes, chance)
-    axes.set_xticks(range(len(conditions)), [CONDITIONS[name].label for name in conditions])
+    chance_line(axes, chance, side="left")
+    label_conditions(axes, conditions)
     axes.set_xlim(-0.35, len(conditions) - 0.65)
     axes.set_title("accuracy over versions", loc="left")
 

@@ -10,11 +10,27 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.frames import read_frame
+from analysis.figures.material import Drawn, Material, NothingToDraw
 from analysis.figures.style import DOUBLE_MM, new_figure
+from analysis.sentences import listed
 from study.conditions import CONDITIONS
+from study.tables import read_table
 
 N_EXAMPLES = 4
 LABELS_MM, GAP_MM = 4.5, 0.4
+
+
+def draw(material: Material) -> Drawn:
+    """Make the figure of a study; its clips may lie elsewhere."""
+    root, conditions = material.results.root, material.conditions
+    examples = example_stimuli(read_table("manifest", material.results.manifest))
+    missing = [path for path in examples["path"] if not (root / path).is_file()]
+    if missing:
+        raise NothingToDraw(f"{root / missing[0]} is not here")
+    if examples.empty:
+        raise NothingToDraw("there is no test clip")
+    figure, data = stimuli_figure(examples, root, conditions)
+    return Drawn(figure, data, stimuli_legend(data, conditions))
 
 
 def example_stimuli(manifest: pd.DataFrame, n_actions: int = N_EXAMPLES) -> pd.DataFrame:
@@ -78,3 +94,13 @@ def stimuli_figure(
         )
     columns = ["stimulus_id", "clip_id", "action", "condition", "frame", "path", "sha256"]
     return figure, examples[columns]
+
+
+def stimuli_legend(examples: pd.DataFrame, conditions: Sequence[str]) -> str:
+    """Legend of the example stimuli; `examples` is the figure's data."""
+    clips = list(dict.fromkeys(examples["clip_id"]))
+    labels = listed([CONDITIONS[name].label for name in conditions])
+    return (
+        f"Example stimuli. The middle frames of the test clips {listed(clips)} in each version "
+        f"({labels})."
+    )

@@ -12,6 +12,7 @@ from scipy.special import expit
 from analysis.mixed_effects import MixedModelResult, Refitter, fit
 from analysis.mixed_effects.design import ModelDesign, build_design
 from analysis.mixed_effects.formula import parse_formula
+from analysis.mixed_model import formula_for
 from analysis.power.designs import Plan, Size, design_table
 from analysis.power.targets import Target, cell_rows, wald_test
 from analysis.power.truth import Truth, draw_logits
@@ -172,7 +173,8 @@ class Laboratory:
         """Fit to probabilities instead of answers: close to the truth, and never separated."""
         logits = draw_logits(self.world.truth, self._design, self.world.rng(0))
         table = self._table.assign(correct=expit(logits))[rows]
-        return fit(self.world.formula, table, weights=np.ones(len(table)))
+        formula = formula_for(self.world.formula, table["group"].nunique())
+        return fit(formula, table, weights=np.ones(len(table)))
 
     def _tested(
         self, simulation: int, target: Target, kept: _Kept, result: MixedModelResult

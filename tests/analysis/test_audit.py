@@ -49,6 +49,13 @@ def written(root: Results, accuracy: str = ACCURACY, differences: str = DIFFEREN
 
 
 @pytest.fixture
+def study(study: Study) -> Study:
+    """The prototype's way of hiding the person, of which the tables speak."""
+    versions = study.versions.model_copy(update={"hole": "union", "inpainting": "telea"})
+    return study.model_copy(update={"versions": versions})
+
+
+@pytest.fixture
 def audited(tmp_path) -> Results:
     return written(Results(tmp_path))
 

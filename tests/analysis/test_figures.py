@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from analysis.estimates import fit_study, read_estimates
-from analysis.figures import FIGURES, make_figures
+from analysis.estimates import read_estimates
 from analysis.figures.accuracy import accuracy_figure
 from analysis.figures.frames import read_frame
 from analysis.figures.learning import learning_figure, read_learning_curves
 from analysis.figures.pattern import pattern_figure
 from analysis.figures.stimuli import example_stimuli, stimuli_figure
-from analysis.figures.style import STYLE, save_figure
 from analysis.groups import Group, groups_of
 from study.conditions import CONDITIONS, MAIN_CONDITIONS
 from study.config import Study
 from study.errors import StudyError
 from study.results import Results
 from study.tables import read_table
-
-Made = tuple[Study, Results]
-KINDS = ("pdf", "svg", "png", "csv")
 
 
 @pytest.fixture(scope="module")
@@ -150,28 +143,3 @@ def test_frames_that_are_not_there_are_named(fitted: Results, tmp_path):
     broken.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StudyError, match=r"broken\.mp4: cannot be read as a video"):
         read_frame(broken, 0)
-
-
-def test_every_figure_is_saved_four_ways_and_the_same_twice(study: Study, fitted: Results):
-    own_size = matplotlib.rcParams["font.size"]
-    paths = make_figures(study, fitted)
-    assert matplotlib.rcParams["font.size"] == own_size != STYLE["font.size"]
-    assert {path.name for path in paths} == {f"{name}.{kind}" for name in FIGURES for kind in KINDS}
-    before = {path: path.read_bytes() for path in paths}
-    assert {path: path.read_bytes() for path in make_figures(study, fitted)} == before
-    pdf = (fitted.figures / "accuracy.pdf").read_bytes()
-    assert b"/FontFile2" in pdf  # TrueType, embedded
-    assert b"/Type3" not in pdf
-    assert b"<image" in (fitted.figures / "stimuli.svg").read_bytes()
-
-
-def test_what_is_missing_is_passed_over_and_old_figures_go(
-    new_results: Callable[..., Made], caplog: pytest.LogCaptureFixture
-):
-    study, results = new_results(models=[])
-    fit_study(study, results)
-    save_figure(Figure(), pd.DataFrame(), results.figures, "pattern")
-    paths = make_figures(study, results)
-    assert {path.stem for path in paths} == {"accuracy"}
-    assert not list(results.figures.glob("pattern.*"))
-    assert "no figure of the stimuli" in caplog.text

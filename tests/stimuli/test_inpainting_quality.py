@@ -90,11 +90,11 @@ def filled_world_fixture() -> dict[str, tuple[float, float]]:
     for action in ACTIONS:
         clip = render_clip(draw_recipe(action, 1, ACTIONS, world, seed=5))
         persons = grown_masks(clip.masks_thw, 1.2)
-        holes = holes_of(persons, Versions())
+        holes = holes_of(persons, Versions(hole="union"))
         for name in ("flat", "telea", "harmonic", "biharmonic", "temporal"):
             used = slice(None) if name == "temporal" else shown
             arguments = (array[used] for array in (clip.frames_thwc, holes, persons))
-            filled = inpainted(*arguments, Versions(inpainting=name))
+            filled = inpainted(*arguments, Versions(hole="union", inpainting=name))
             measured = (
                 psnr(filled, clip.backgrounds_thwc[used], holes[used]),
                 boundary_visibility(filled, holes[used]),
