@@ -143,7 +143,7 @@ def print_scaling() -> None:
 
 def print_repeat(n_clips: int) -> None:
     """Print what a run costs that finds everything done."""
-    study = synthetic_study(10, n_clips // 10, 1)
+    study = synthetic_study(16, n_clips // 16, 1)
     small = {"width": 64, "height": 36}
     study = study.model_copy(
         update={

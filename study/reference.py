@@ -13,7 +13,7 @@ from study.fields import Section, SourceFolder
 
 HEADING = """# The study file
 
-Written by `bodyscene fields` from `study/fields.py`, where each field is defined. A study file is
+Written by `bodyscene fields` from `study/fields/`, where each field is defined. A study file is
 TOML; an unknown key, a wrong type or an impossible combination is an error that names file, field,
 value and what is allowed. `bodyscene check STUDY.toml` prints every field with the value in force.
 """
