@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from analysis.mixed_effects.scaling import Scaling
 from analysis.mixed_effects.simulate import Refitter, simulate
 from analysis.mixed_effects.structure import GroupedColumns
 from analysis.mixed_effects.threads import one_blas_thread
+from analysis.mixed_effects.variance_profile import VarianceProfile, variance_parameters
 
 if TYPE_CHECKING:
     from analysis.mixed_effects.result import MixedModelResult
@@ -26,38 +28,99 @@ Array = np.ndarray
 _REACH = 8.0
 
 
-def profile_intervals(
-    model: MixedModelResult, terms: list[str] | None = None, level: float = 0.95
+def profile(
+    model: MixedModelResult, which: str | Sequence[str] = "all", level: float = 0.95
 ) -> pd.DataFrame:
-    """Intervals of fixed effects where the profiled deviance rises by the chi-square quantile.
+    """Profile intervals of fixed effects, standard deviations and correlations.
 
-    Gaussian models are profiled by maximum likelihood, as in lme4.
+    An end is where the deviance, minimised over all other parameters, is above its minimum by the
+    chi-square quantile with one degree of freedom (`analysis.mixed_effects.variance_profile`), as
+    lme4's ``confint(method = "profile")`` has it. Gaussian models are profiled by maximum
+    likelihood, REML fits too, and ``estimate`` is by maximum likelihood then. The limits of a
+    standard deviation (0) and of a correlation (-1, 1) are ends where the deviance does not rise
+    so far before them.
 
     Parameters
     ----------
-    terms : list of str, optional
-        Names as in ``model.fixed``; all by default.
+    which : {"all", "fixed", "random"} or list of str
+        Names of a list: fixed effects as in ``model.fixed``; else group and term as in the result,
+        such as ``"observer sd (Intercept)"``, or ``"Residual sd"``.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns: group (empty for fixed effects), term, estimate, ci_low, ci_high. All three are
+        NaN for a correlation with a variance estimated as zero.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing the names, and for fits that are neither gaussian nor by
+        Laplace's approximation.
+    """
+    if model.specification.nodes != 1:
+        raise ValueError("profile intervals are for Laplace and gaussian fits")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1; got {level}")
+    fixed, parameters = list(model.design.fixed_names), variance_parameters(model)
+    wanted = _wanted_names(which, fixed, [parameter.name for parameter in parameters])
+    model = _by_maximum_likelihood(model)
+    estimator = Estimator(model.design, model.specification)
+    arrays, scaling = estimator.arrays(model.response), estimator.scaling
+    rows = []
+    with one_blas_thread(arrays.layout.is_small):
+        for column, name in enumerate(fixed):
+            if name in wanted:
+                effect = FixedProfile(model, arrays, scaling, column)
+                rows.append(("", name, effect.estimate, *effect.interval(level)))
+        for parameter in parameters:
+            if parameter.name in wanted:
+                variance = VarianceProfile(model, arrays, scaling, parameter)
+                ends = variance.interval(level)
+                rows.append((parameter.group, parameter.term, variance.estimate, *ends))
+    return pd.DataFrame(rows, columns=["group", "term", "estimate", "ci_low", "ci_high"])
+
+
+def profile_intervals(
+    model: MixedModelResult, terms: list[str] | None = None, level: float = 0.95
+) -> pd.DataFrame:
+    """Profile intervals of fixed effects alone, in the order of ``terms``; see `profile`.
 
     Returns
     -------
     pandas.DataFrame
         Columns: term, estimate, ci_low, ci_high.
     """
-    if model.specification.nodes != 1:
-        raise ValueError("profile intervals are for Laplace and gaussian fits")
     names = list(model.design.fixed_names)
     wanted = names if terms is None else terms
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ValueError(f"{unknown} are not fixed effects; those are {names}")
-    rows = []
-    estimator = Estimator(model.design, model.specification)
-    arrays = estimator.arrays(model.response)
-    with one_blas_thread(arrays.layout.is_small):
-        for name in wanted:
-            profile = FixedProfile(model, arrays, estimator.scaling, names.index(name))
-            rows.append((name, profile.estimate, profile.end(-1, level), profile.end(1, level)))
-    return pd.DataFrame(rows, columns=["term", "estimate", "ci_low", "ci_high"])
+    table = profile(model, wanted, level).drop(columns="group")
+    return table.set_index("term").loc[wanted].reset_index()
+
+
+def _wanted_names(which: str | Sequence[str], fixed: list[str], random: list[str]) -> list[str]:
+    choices = {"all": fixed + random, "fixed": fixed, "random": random}
+    if isinstance(which, str) and which not in choices:
+        raise ValueError(f"which must be all, fixed, random or a list of names; got {which!r}")
+    wanted = choices[which] if isinstance(which, str) else list(which)
+    unknown = [name for name in wanted if name not in choices["all"]]
+    if unknown:
+        raise ValueError(f"{unknown} are no parameters; those are {choices['all']}")
+    return wanted
+
+
+def _by_maximum_likelihood(model: MixedModelResult) -> MixedModelResult:
+    """The same model without the restriction of the likelihood."""
+    if not model.specification.reml:
+        return model
+    specification = replace(model.specification, reml=False)
+    estimator = Estimator(model.design, specification)
+    estimate, loglik = estimator.estimate(model.response, model.estimate)
+    return replace(model, specification=specification, estimate=estimate, loglik=loglik)
 
 
 class FixedProfile:
@@ -88,6 +151,10 @@ class FixedProfile:
         found = minimise(self._objective(value), self._start, self._inverse)
         self._start = found.parameters
         return found.value
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Lower and upper end."""
+        return self.end(-1, level), self.end(1, level)
 
     def end(self, side: int, level: float) -> float:
         """Where the deviance has risen enough, below (-1) or above (1) the estimate.

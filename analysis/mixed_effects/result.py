@@ -226,6 +226,10 @@ class MixedModelResult:
         """The same model for another response (n_rows,); `simulate.Refitter` for many."""
         return simulate.Refitter(self)(response)
 
+    def profile(self, which: str | Sequence[str] = "all", level: float = 0.95) -> pd.DataFrame:
+        """Profile intervals of all parameters; see `analysis.mixed_effects.intervals.profile`."""
+        return intervals.profile(self, which, level)
+
     def profile_intervals(
         self, terms: list[str] | None = None, level: float = 0.95
     ) -> pd.DataFrame:
