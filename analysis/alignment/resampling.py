@@ -153,14 +153,15 @@ def settle(
     drawn : mapping of str to ndarray of shape (n_draws,)
         As `resample` returns them, one row.
     sizes : mapping of str to int
-        Number of units of every source, the items' too.
+        Number of units of every source, the items' too. One unit tells nothing of how units
+        vary: the interval is then over the other sources alone.
     confidence : float
     limits : tuple of float
         What the measure can be; the interval is cut there.
     """
     parts = variance_parts(value, drawn)
     cells = parts.pop(EVERYTHING)
-    parts = {name: part for name, part in parts.items() if part > 0}
+    parts = {name: part for name, part in parts.items() if part > 0 and sizes[name] > 1}
     if np.isnan(value) or not parts:
         return Estimate(float(value), np.nan, np.nan, np.nan, np.nan)
     variance = max(sum(parts.values()) - cells, *parts.values())

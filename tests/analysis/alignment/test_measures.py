@@ -309,3 +309,12 @@ def test_a_difference_is_found_and_named(world) -> None:
         assert (row["closer"], row["other"]) == ("domainnet", "baseline")
         assert row["p_value"] < 0.01
         assert (row["difference"] > 0) == measure.higher_is_closer
+
+
+def test_a_source_of_one_unit_is_not_in_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    people = rng.normal(0, 0.1, 4000)
+    drawn = {"everything": people, "items": rng.normal(0, 0.3, 4000), "people": people}
+    one = settle(0.0, drawn, {"items": 1, "people": 20}, 0.95)
+    assert one.df == pytest.approx(19)
+    assert one.se == pytest.approx(2 * people.std(), rel=0.1)
