@@ -10,13 +10,12 @@ import numpy as np
 
 from stimuli.blur import blurred_outside
 from stimuli.elsewhere import hole_elsewhere
-from stimuli.fill_color import fill_color
+from stimuli.fill_color import LUMA_RGB, fill_color
 from stimuli.holes import grown_masks, holes_of
 from stimuli.inpainting import inpainted
 from stimuli.point_light import point_lights
 from study.fields import Versions
 
-LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 WHITE, BLACK = 255, 0
 
 
@@ -92,7 +91,7 @@ def person_filled_in(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.n
 def silhouette(scene: Scene, settings: Versions) -> tuple[np.ndarray, np.ndarray]:
     """Show the person's outline alone: white on a dark fill colour, black on a light one."""
     color = fill_color(scene.frames_thwc, ~scene.masks_thw, settings.fill)
-    figure = WHITE if np.dot(LUMINANCE_WEIGHTS, color) < (WHITE + BLACK) / 2 else BLACK
+    figure = WHITE if np.dot(LUMA_RGB, color) < (WHITE + BLACK) / 2 else BLACK
     frames = np.where(scene.masks_thw[..., np.newaxis], np.uint8(figure), color)
     return frames, np.ones_like(scene.masks_thw)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.figures.power import calibration_figure, save_power_figure
+from analysis.figures.power import calibration_figure
 from analysis.power.journal import simulate_worlds
+from analysis.power.outputs import write_outputs
 from analysis.power.sentences import calibration_sentences
 from analysis.power.settings import Question, power_folder, read_question
 from analysis.power.shares import mean_width, share_with_interval
@@ -18,7 +19,6 @@ from analysis.power.targets import Target
 from analysis.power.truth import null_truth
 from analysis.power.world import World, plan_design
 from study.config import Study
-from study.files import whole_file, write_text
 from study.results import Results
 
 METHODS = ("t", "z")
@@ -68,14 +68,15 @@ def run_calibration(study: Study, results: Results, processes: int = 1) -> Path:
         worlds, settings.n_calibration, folder / "blocks", processes, "calibration of the model"
     )
     table = calibration_table(study, question, outcomes[0], pd.concat(outcomes[1:]))
-    path = folder / "calibration.csv"
-    with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
     confidence, alpha = study.analysis.confidence, settings.alpha
     sentences = calibration_sentences(table, study.analysis.inference, confidence, alpha)
-    write_text(folder / "calibration.txt", "".join(f"{sentence}\n" for sentence in sentences))
-    save_power_figure(lambda: calibration_figure(table, confidence, alpha), folder, "calibration")
-    return path
+    return write_outputs(
+        folder,
+        "calibration",
+        table,
+        sentences,
+        lambda: calibration_figure(table, confidence, alpha),
+    )
 
 
 def _worlds(question: Question) -> list[World]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures.power import power_figure, save_power_figure
+from analysis.figures.power import power_figure
 from analysis.power.designs import Size, sizes_to_try
 from analysis.power.journal import simulate_worlds
+from analysis.power.outputs import write_outputs
 from analysis.power.sentences import power_sentences
 from analysis.power.settings import Question, power_folder, read_question
 from analysis.power.shares import mean_width, share_with_interval
 from analysis.power.world import NOT_CONVERGED, SEPARATED
 from study.config import Study
-from study.files import whole_file, write_text
 from study.results import Results
 
 POWER = [
@@ -65,13 +65,8 @@ def run_power(study: Study, results: Results, processes: int = 1) -> Path:
     what = f"power of {len(sizes)} sizes of the study"
     outcomes = simulate_worlds(worlds, settings.n_simulations, folder / "blocks", processes, what)
     table = power_table(study, question, sizes, outcomes)
-    path = folder / "power.csv"
-    with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
     sentences = power_sentences(table, settings.alpha, study.analysis.confidence)
-    write_text(folder / "power.txt", "".join(f"{sentence}\n" for sentence in sentences))
-    save_power_figure(lambda: power_figure(table), folder, "power")
-    return path
+    return write_outputs(folder, "power", table, sentences, lambda: power_figure(table))
 
 
 def power_table(

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 
 from stimuli.fill_color import LUMA_RGB
+from stimuli.video.loss import ssim_map
 
-# Wang et al. (2004), doi:10.1109/TIP.2003.819861: an 11-pixel Gaussian window of sigma 1.5.
-SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 # Where the surroundings of an outline are looked at, pixels outside it; nearer, a grown mask may
 # still hold something of the person's edge, farther, it is another part of the scene.
 SHIFTS_PX = (3, 4, 5, 6)
@@ -39,7 +37,7 @@ def ssim(a_thwc: np.ndarray, b_thwc: np.ndarray, where_thw: np.ndarray) -> float
     total, count = 0.0, 0
     for a, b, where in zip(a_thwc, b_thwc, where_thw, strict=True):
         if where.any():
-            total += float(_ssim_map(_luma(a), _luma(b))[where].sum())
+            total += float(ssim_map(_luma(a), _luma(b))[where].sum())
             count += int(where.sum())
     return total / count if count else float("nan")
 
@@ -117,14 +115,3 @@ def _steps_within(luma_hw: np.ndarray, mask_hw: np.ndarray) -> np.ndarray:
     both = (mask_hw[1:] & mask_hw[:-1], mask_hw[:, 1:] & mask_hw[:, :-1])
     within = [np.abs(np.diff(luma_hw, axis=axis))[both[axis]] for axis in (0, 1)]
     return np.concatenate(within)
-
-
-def _ssim_map(a_hw: np.ndarray, b_hw: np.ndarray) -> np.ndarray:
-    def mean(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
-
-    mean_a, mean_b = mean(a_hw), mean(b_hw)
-    variances = mean(a_hw**2) + mean(b_hw**2) - mean_a**2 - mean_b**2
-    covariance = mean(a_hw * b_hw) - mean_a * mean_b
-    above = (2 * mean_a * mean_b + SSIM_C1) * (2 * covariance + SSIM_C2)
-    return above / ((mean_a**2 + mean_b**2 + SSIM_C1) * (variances + SSIM_C2))

@@ -63,6 +63,15 @@ def ssim(grey_hw: np.ndarray, other_hw: np.ndarray) -> float:
     Only windows that lie inside the picture count; a picture smaller than a window is continued
     by reflection.
     """
+    likeness = ssim_map(grey_hw, other_hw)
+    margin = WINDOW // 2
+    if min(likeness.shape) > 2 * margin:
+        likeness = likeness[margin:-margin, margin:-margin]
+    return float(likeness.mean(dtype=np.float64))
+
+
+def ssim_map(grey_hw: np.ndarray, other_hw: np.ndarray) -> np.ndarray:
+    """Return the structural similarity in the window around every pixel (H, W)."""
     # About the mean of the first picture: squares of large numbers would cost precision.
     center = grey_hw.mean()
     grey, other = grey_hw - center, other_hw - center
@@ -72,11 +81,7 @@ def ssim(grey_hw: np.ndarray, other_hw: np.ndarray) -> float:
     covariance = _blurred(grey * other) - mean * other_mean
     mean, other_mean = mean + center, other_mean + center
     likeness = (2 * mean * other_mean + C1) / (mean**2 + other_mean**2 + C1)
-    likeness *= (2 * covariance + C2) / (variance + other_variance + C2)
-    margin = WINDOW // 2
-    if min(likeness.shape) > 2 * margin:
-        likeness = likeness[margin:-margin, margin:-margin]
-    return float(likeness.mean(dtype=np.float64))
+    return likeness * (2 * covariance + C2) / (variance + other_variance + C2)
 
 
 def _blurred(grey_hw: np.ndarray) -> np.ndarray:
