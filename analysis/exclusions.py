@@ -56,7 +56,9 @@ class Kept:
     notes: list[str] = field(default_factory=list)
 
 
-def apply_exclusions(study: Study, responses: pd.DataFrame) -> Kept:
+def apply_exclusions(
+    study: Study, responses: pd.DataFrame, catch: pd.DataFrame | None = None
+) -> Kept:
     """Apply the rules of the study file's `exclusions` to checked response rows.
 
     Parameters
@@ -64,16 +66,20 @@ def apply_exclusions(study: Study, responses: pd.DataFrame) -> Kept:
     study : Study
     responses : DataFrame
         Rows of `study.tables.responses_schema`.
+    catch : DataFrame, optional
+        Such rows of the plan's catch trials. They are judged by the rule on catch clips and are
+        never analysed, so they are not counted as left out.
 
     Raises
     ------
     StudyError
-        When a rule names an observer or a clip that no response has, or nobody is left.
+        When a rule names an observer or a clip that no response has, the rule on catch clips has
+        no answer to judge by, or nobody is left.
     """
     flow = _Flow(responses)
     rules = study.exclusions
     _by_hand(flow, rules)
-    _catch(flow, rules)
+    _catch(flow, rules, responses.iloc[:0] if catch is None else catch)
     _accuracy(flow, rules)
     _fast_observers(flow, rules)
     _single_answers(flow, rules)
@@ -154,19 +160,25 @@ def _by_hand(flow: _Flow, rules: Exclusions) -> None:
     flow.take_observers("by hand", "named in the study file", why)
 
 
-def _catch(flow: _Flow, rules: Exclusions) -> None:
-    """Judge people by their catch clips, then set these clips aside for everyone."""
-    if not rules.catch_clips:
-        return
+def _catch(flow: _Flow, rules: Exclusions, planned: pd.DataFrame) -> None:
+    """Judge people by their catch trials; set the clips that the rule names aside for everyone."""
     is_catch = flow.responses["clip_id"].isin(rules.catch_clips)
     unknown = sorted(set(rules.catch_clips) - set(flow.responses["clip_id"]))
     if unknown:
         raise StudyError(f"exclusions.catch_clips: {unknown} are clips that nobody answered")
     if rules.min_catch_accuracy > 0:
-        rows = flow.people[is_catch[flow.is_person]]
+        planned = planned.assign(who=planned["group"] + ":" + planned["observer"])
+        planned = planned[planned["who"].isin(flow.people["who"])]
+        rows = pd.concat([flow.people[is_catch[flow.is_person]], planned])
+        if rows.empty and len(flow.people):
+            raise StudyError(
+                f"exclusions.min_catch_accuracy = {rules.min_catch_accuracy:.3g}, but nobody "
+                "answered a catch trial; expected trials.n_catch above 0 or exclusions.catch_clips"
+            )
         rule = f"right in at least {rules.min_catch_accuracy:.3g} of the catch clips"
         _judge(flow, "catch clips", rule, rows, rules.min_catch_accuracy, "no catch clip")
-    flow.take("catch clips set aside", "clips that only check attention", is_catch, "")
+    if rules.catch_clips:
+        flow.take("catch clips set aside", "clips that only check attention", is_catch, "")
 
 
 def _accuracy(flow: _Flow, rules: Exclusions) -> None:

@@ -27,6 +27,9 @@ class Responses:
     ----------
     table : DataFrame
         See `study.tables.responses_schema`; besides, `file` and `line` say where a row is from.
+    catch : DataFrame
+        Answers of people to the plan's catch trials, which tell who paid attention and nothing
+        else: rows as in `table`, which has none of them.
     notes : list of str
         What a reader must know: rows left out and why, versions or trials that are missing, cells
         and groups without variation.
@@ -35,6 +38,7 @@ class Responses:
     """
 
     table: pd.DataFrame
+    catch: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: list[str] = field(default_factory=list)
     n_left_out: int = 0
 
@@ -66,6 +70,7 @@ def read_responses(study: Study, results: Results) -> Responses:
         raise StudyError(f"{folder}: no responses of people or networks to analyse{notes}")
     responses.table = pd.concat(tables, ignore_index=True)
     _check_no_trial_twice(responses.table, folder)
+    _set_catch_trials_aside(results, responses)
     _note_what_is_missing(study, results, responses)
     _note_what_does_not_vary(responses)
     return responses
@@ -189,6 +194,24 @@ def _check_no_trial_twice(table: pd.DataFrame, folder: Path) -> None:
         )
 
 
+def _set_catch_trials_aside(results: Results, responses: Responses) -> None:
+    """Move people's answers to the plan's catch trials out of what is analysed."""
+    planned = _planned_trials(results)
+    clips = set() if planned is None else set(planned.loc[planned["kind"] == "catch", "clip_id"])
+    table = responses.table
+    is_catch = table["clip_id"].isin(clips) & table["group"].isin(OBSERVERS)
+    responses.table = table[~is_catch].reset_index(drop=True)
+    responses.catch = table[is_catch].reset_index(drop=True)
+
+
+def _planned_trials(results: Results) -> pd.DataFrame | None:
+    """Return everyone's list without practice, which leaves no response rows."""
+    if not results.trials.is_file():
+        return None
+    trials = read_table("trials", results.trials)
+    return trials[trials["kind"] != "practice"]
+
+
 def _note_what_is_missing(study: Study, results: Results, responses: Responses) -> None:
     table = responses.table
     for (group, observer), rows in table.groupby(["group", "observer"]):
@@ -207,7 +230,7 @@ def _note_what_is_missing(study: Study, results: Results, responses: Responses) 
             )
     people = table[table["group"].isin(OBSERVERS)]
     if len(people):
-        _note_short_lists(results, people, responses.notes)
+        _note_short_lists(results, pd.concat([people, responses.catch]), responses.notes)
         untimed = people[people["rt_s"].isna()]
         for name, rows in untimed.groupby("file"):
             count = f"{len(rows)} answers of observers have no reaction time"
@@ -234,9 +257,10 @@ def _note_what_does_not_vary(responses: Responses) -> None:
 
 
 def _note_short_lists(results: Results, people: pd.DataFrame, notes: list[str]) -> None:
-    if not results.trials.is_file():
+    trials = _planned_trials(results)
+    if trials is None:
         return
-    planned = read_table("trials", results.trials).groupby("participant").size()
+    planned = trials.groupby("participant").size()
     for (group, observer), rows in people.groupby(["group", "observer"]):
         n_planned = int(planned.get(observer, 0))
         if len(rows) != n_planned:

@@ -13,6 +13,7 @@ from study.errors import StudyError
 from study.files import write_if_changed
 
 SPLITS = ("train", "validation", "test", "none")
+TRIAL_KINDS = ("practice", "test", "catch")
 SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -98,7 +99,9 @@ def choices_schema() -> pa.DataFrameSchema:
 def trials_schema() -> pa.DataFrameSchema:
     """A row per trial of a participant.
 
-    participant : "01", "02", ...; session, block, trial : counted from 1
+    participant : "01", "02", ...; session, trial : counted from 1
+    block : counted from 1; practice is block 0
+    kind : practice, test, or catch (a check of attention)
     stimulus_id, clip_id, action, condition : what is shown
     choice_1 .. choice_k : labels in the order shown
     """
@@ -107,14 +110,31 @@ def trials_schema() -> pa.DataFrameSchema:
         unique=["participant", "session", "trial"],
         participant=_id(),
         session=_count(1),
-        block=_count(1),
+        block=_count(),
         trial=_count(1),
+        kind=pa.Column(str, pa.Check.isin(TRIAL_KINDS)),
         stimulus_id=_id(),
         clip_id=_id(),
         action=_id(),
         condition=pa.Column(str, pa.Check.isin(CONDITION_NAMES)),
         choice_1=_id(),
         choice_2=_id(),
+    )
+
+
+def familiarisation_schema() -> pa.DataFrameSchema:
+    """A row per still that a participant sees, with its action's label, before the first trial.
+
+    participant : "01", "02", ...; place : counted from 1
+    clip_id, action, stimulus_id : the original of a validation clip
+    """
+    return _schema(
+        unique=["participant", "place"],
+        participant=_id(),
+        place=_count(1),
+        clip_id=_id(),
+        action=_id(),
+        stimulus_id=_id(),
     )
 
 
@@ -169,6 +189,7 @@ SCHEMAS: dict[str, Callable[[], pa.DataFrameSchema]] = {
     "manifest": manifest_schema,
     "choices": choices_schema,
     "trials": trials_schema,
+    "familiarisation": familiarisation_schema,
     "responses": responses_schema,
     "margins": margins_schema,
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
 from study.fields import Trials
+from study.sequence import count_steps, fill_places, version_order
 from study.tables import choice_columns
+
+MAX_ORDERS = 30
 
 
 def draw_choice_sets(
@@ -57,16 +61,41 @@ def draw_choice_sets(
     return table
 
 
+@dataclass(frozen=True)
+class _Items:
+    """The test clips in the order j = 0, 1, ... by which versions and positions are dealt out.
+
+    Attributes
+    ----------
+    clips : ndarray of str, (J,)
+    actions : ndarray of int, (J,)
+        Rows of the table of choices.
+    conditions : ndarray of str, (C,)
+    stimuli : ndarray of str, (J, C)
+    labels : ndarray of str, (actions, k)
+        The right label first.
+    """
+
+    clips: np.ndarray
+    actions: np.ndarray
+    conditions: np.ndarray
+    stimuli: np.ndarray
+    labels: np.ndarray
+
+
 def draw_lists(
     test_stimuli: pd.DataFrame, choices: pd.DataFrame, settings: Trials, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Draw all participants' lists at once.
+    """Draw all participants' lists of test trials at once.
 
-    Items are test clips, in a random order j = 0, 1, ... drawn once. With C versions and k
-    positions, participant p = 0, 1, ... sees item j in version (j + p) mod C with the right
-    label at position (j + j // lcm(C, k) + p // C) mod k. So each item is seen equally often in
-    each version (at most one apart), in every list the positions are used equally often (at most
-    one apart), and over C k participants every item is seen at each position in each version.
+    Items are test clips in an order j = 0, 1, ... drawn once, the clips of an action next to each
+    other. With C versions and k positions, participant p = 0, 1, ... sees item j in version
+    (j + s) mod C, where s = `version_shift`, with the right label at position
+    (j + j // lcm(C, k) + p // C + b) mod k in block b (0 unless blocked). So each clip and each
+    action is seen equally often in each version (at most one apart), in every block the positions
+    are used equally often (at most one apart), and over C k participants every item is seen at
+    each position in each version. Lists are drawn one after the other: more of them leave the
+    earlier ones as they are, as long as the shifts of these stay.
 
     Parameters
     ----------
@@ -80,107 +109,165 @@ def draw_lists(
     Returns
     -------
     DataFrame
-        See `study.tables.trials_schema`.
+        See `study.tables.trials_schema`; all of kind "test".
+
+    Raises
+    ------
+    StudyError
+        When a clip lacks a version.
     """
-    conditions = list(dict.fromkeys(test_stimuli["condition"]))
-    clips = sorted(set(test_stimuli["clip_id"]))
-    clips = [clips[j] for j in rng.permutation(len(clips))]
-    shown = test_stimuli.set_index(["clip_id", "condition"])
-    label_columns = choice_columns(choices)
-    labels = choices.set_index("action")[label_columns].T.to_dict("list")
-    cycle = math.lcm(len(conditions), len(label_columns))
+    items = _items_of(test_stimuli, choices, rng)
+    names = participant_names(settings)
+    seen = np.zeros((len(items.conditions) + 1, len(items.conditions)), dtype=int)
     lists = []
-    for participant in range(settings.n_participants):
-        rows = []
-        blocks = _blocks(participant, len(clips), conditions, settings, rng)
-        for block, items in enumerate(blocks, start=1):
-            for j, condition in items:
-                stimulus_id, action = shown.loc[(clips[j], condition), ["stimulus_id", "action"]]
-                turn = j + j // cycle + participant // len(conditions)
-                ordered = _ordered(labels[action], turn % len(label_columns), rng)
-                rows.append((block, stimulus_id, clips[j], action, condition, *ordered))
-        lists.append(_as_table(participant, rows, label_columns, settings))
+    for participant, (name, stream) in enumerate(zip(names, rng.spawn(len(names)), strict=True)):
+        own = _one_list(participant, items, settings, seen, stream)
+        own.insert(0, "participant", name)
+        lists.append(own)
     return pd.concat(lists, ignore_index=True)
 
 
-def _blocks(
+def participant_names(settings: Trials) -> list[str]:
+    """Return the names of the lists: "01", "02", ..., one per participant or more if asked."""
+    n_lists = settings.n_lists or settings.n_participants
+    width = max(2, len(str(n_lists)))
+    return [f"{number:0{width}d}" for number in range(1, n_lists + 1)]
+
+
+def version_shift(participant: int, n_participants: int, n_versions: int) -> int:
+    """Return by how many versions the square is turned for a participant (counted from 0).
+
+    Each full round of C participants takes every shift once. Those of the r participants of the
+    last, incomplete round are spread evenly, floor(i C / r): any s neighbours in the order of items
+    then get each version floor or ceil(s r / C) times more, which keeps actions of several clips
+    at most one apart, too. Participants beyond `n_participants` take the shifts that are left.
+    """
+    rounds, place = divmod(participant, n_versions)
+    full_rounds, n_last = divmod(n_participants, n_versions)
+    if rounds != full_rounds or not n_last:
+        return place
+    spread = [i * n_versions // n_last for i in range(n_last)]
+    left = [shift for shift in range(n_versions) if shift not in spread]
+    return [*spread, *left][place]
+
+
+def labels_in_order(
+    labels: np.ndarray, positions: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Put the right label (the first) of every row at its position among the shuffled foils.
+
+    Parameters
+    ----------
+    labels : ndarray of str, (rows, k)
+    positions : ndarray of int, (rows,)
+        Counted from 0.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of str, (rows, k)
+    """
+    n_rows, k = labels.shape
+    columns = np.zeros((n_rows, k), dtype=int)
+    is_foil = np.arange(k) != positions[:, None]
+    foils = np.broadcast_to(np.arange(1, k), (n_rows, k - 1))
+    columns[is_foil] = rng.permuted(foils, axis=1).ravel()
+    return np.take_along_axis(labels, columns, axis=1)
+
+
+def _items_of(
+    test_stimuli: pd.DataFrame, choices: pd.DataFrame, rng: np.random.Generator
+) -> _Items:
+    conditions = list(dict.fromkeys(test_stimuli["condition"]))
+    shown = test_stimuli.pivot(index="clip_id", columns="condition", values="stimulus_id")
+    lacking = np.argwhere(shown.isna().to_numpy())
+    if len(lacking):
+        clip, version = shown.index[lacking[0][0]], shown.columns[lacking[0][1]]
+        raise StudyError(f"the test clip {clip} has no version {version}; expected all versions")
+    action_of = test_stimuli.drop_duplicates("clip_id").set_index("clip_id")["action"]
+    clips = [
+        clip
+        for action in rng.permutation(sorted(set(action_of)))
+        for clip in rng.permutation(sorted(action_of.index[action_of == action]))
+    ]
+    row_of = {action: row for row, action in enumerate(choices["action"])}
+    return _Items(
+        clips=np.array(clips, dtype=object),
+        actions=np.array([row_of[action_of[clip]] for clip in clips]),
+        conditions=np.array(conditions, dtype=object),
+        stimuli=shown.loc[clips, conditions].to_numpy(dtype=object),
+        labels=choices[choice_columns(choices)].to_numpy(dtype=object),
+    )
+
+
+def _one_list(
     participant: int,
-    n_items: int,
-    conditions: list[str],
+    items: _Items,
     settings: Trials,
+    seen: np.ndarray,
     rng: np.random.Generator,
-) -> list[list[tuple[int, str]]]:
-    """Return the blocks of one participant: lists of (item, version) in the order shown."""
-    n_conditions = len(conditions)
-    if settings.design == "latin_square":
-        versions = [conditions[(j + participant) % n_conditions] for j in range(n_items)]
-        return [_mixed_order(versions, settings.max_run, rng)]
-    first = participant % n_conditions
-    if settings.design == "between":
-        return [[(int(j), conditions[first]) for j in rng.permutation(n_items)]]
-    rotated = conditions[first:] + conditions[:first]
-    return [[(int(j), version) for j in rng.permutation(n_items)] for version in rotated]
-
-
-def _mixed_order(
-    versions: list[str], max_run: int, rng: np.random.Generator
-) -> list[tuple[int, str]]:
-    """Shuffle items so that no version comes more than `max_run` times in a row."""
-    left = {
-        version: [int(j) for j in rng.permutation(np.flatnonzero(np.array(versions) == version))]
-        for version in dict.fromkeys(versions)
-    }
-    order: list[tuple[int, str]] = []
-    while any(left.values()):
-        allowed = [version for version in left if _may_come_next(version, left, order, max_run)]
-        if not allowed:
-            # Only where one version outnumbers the others by far, in very short lists.
-            allowed = [version for version in left if left[version]]
-        weights = np.array([len(left[version]) for version in allowed], dtype=float)
-        version = allowed[int(rng.choice(len(allowed), p=weights / weights.sum()))]
-        order.append((left[version].pop(), version))
-    return order
-
-
-def _may_come_next(
-    version: str, left: dict[str, list[int]], order: list[tuple[int, str]], max_run: int
-) -> bool:
-    """Tell whether `version` fits here and leaves an order for the rest."""
-    if not left[version] or _run_of(version, order) >= max_run:
-        return False
-    counts = {name: len(items) - (name == version) for name, items in left.items()}
-    for name, count in counts.items():
-        others = sum(counts.values()) - count
-        # The others make gaps, each takes a run; the first gap may be partly used already.
-        first_gap = max_run - (_run_of(version, order) + 1) if name == version else max_run
-        if count > others * max_run + first_gap:
-            return False
-    return True
-
-
-def _run_of(version: str, order: list[tuple[int, str]]) -> int:
-    """Return how many times `version` stands at the end of the order so far."""
-    run = 0
-    for _, previous in reversed(order):
-        if previous != version:
-            break
-        run += 1
-    return run
-
-
-def _ordered(labels: list[str], position: int, rng: np.random.Generator) -> list[str]:
-    """Put the right label (the first) at `position` among the shuffled foils."""
-    foils = [labels[1 + int(place)] for place in rng.permutation(len(labels) - 1)]
-    return [*foils[:position], labels[0], *foils[position:]]
-
-
-def _as_table(
-    participant: int, rows: list[tuple], label_columns: list[str], settings: Trials
 ) -> pd.DataFrame:
-    width = max(2, len(str(settings.n_participants)))
-    columns = ["block", "stimulus_id", "clip_id", "action", "condition", *label_columns]
-    table = pd.DataFrame(rows, columns=columns)
-    table.insert(0, "participant", f"{participant + 1:0{width}d}")
-    table.insert(1, "session", 1)
-    table.insert(3, "trial", np.arange(1, len(rows) + 1))
-    return table
+    """Draw one participant's test trials; `seen` counts the neighbours of versions so far."""
+    n_versions = len(items.conditions)
+    shift = version_shift(participant, settings.n_participants, n_versions)
+    block, j, version = _order(participant, shift, items, settings, seen, rng)
+    if settings.design == "latin_square":
+        seen += count_steps(version, n_versions)
+    k = items.labels.shape[1]
+    turn = j + j // math.lcm(n_versions, k) + participant // n_versions + block
+    labels = labels_in_order(items.labels[items.actions[j]], turn % k, rng)
+    table = {
+        "session": 1,
+        "block": block + 1,
+        "trial": np.arange(1, len(j) + 1),
+        "kind": "test",
+        "stimulus_id": items.stimuli[j, version],
+        "clip_id": items.clips[j],
+        "action": items.labels[items.actions[j], 0],
+        "condition": items.conditions[version],
+    }
+    table |= {f"choice_{place + 1}": labels[:, place] for place in range(k)}
+    return pd.DataFrame(table)
+
+
+def _order(
+    participant: int,
+    shift: int,
+    items: _Items,
+    settings: Trials,
+    seen: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return block, item and version of the trials in the order shown."""
+    n_items, n_versions = items.stimuli.shape
+    if settings.design == "latin_square":
+        version = (np.arange(n_items) + shift) % n_versions
+        counts = np.bincount(version, minlength=n_versions)
+        best, fewest = np.arange(n_items), n_items
+        for _ in range(MAX_ORDERS):
+            wanted = version_order(counts, settings.max_run, rng, seen)
+            order, clashes = fill_places(wanted, version, items.actions, rng)
+            if clashes < fewest:
+                best, fewest = order, clashes
+            if not fewest:
+                break
+        return np.zeros(n_items, dtype=int), best, version[best]
+    blocks = [shift]
+    if settings.design == "blocked":
+        blocks = _order_of_blocks(shift, participant // n_versions, n_versions)
+    block = np.repeat(np.arange(len(blocks)), n_items)
+    j = np.tile(np.arange(n_items), len(blocks))
+    order, _ = fill_places(block, block, items.actions[j], rng)
+    return block, j[order], np.array(blocks)[block]
+
+
+def _order_of_blocks(shift: int, n_round: int, n_versions: int) -> list[int]:
+    """Return the versions of the blocks: a row of a Williams square (Williams 1949).
+
+    Over C participants each version takes each place once; over C (C even) or 2 C (C odd) each
+    version follows each other one equally often.
+    """
+    zigzag = [(place + 1) // 2 * (1 if place % 2 else -1) for place in range(n_versions)]
+    if n_versions % 2 and n_round % 2:
+        zigzag.reverse()
+    return [(step + shift) % n_versions for step in zigzag]

@@ -79,7 +79,8 @@ def _own_items(study: Study, results: Results) -> int:
     if study.power.n_items is not None:
         return study.power.n_items
     if results.trials.is_file():
-        return int(read_table("trials", results.trials)["clip_id"].nunique())
+        trials = read_table("trials", results.trials)
+        return int(trials.loc[trials["kind"] == "test", "clip_id"].nunique())
     n_actions = study.trials.n_actions if study.trials.actions == "margin" else None
     if n_actions is None and isinstance(study.dataset, SyntheticData):
         n_actions = study.dataset.n_actions
@@ -146,7 +147,9 @@ def _people(plan: Plan, size: Size) -> pd.DataFrame:
     ).to_frame(index=False)
     shown["action"] = shown["clip_id"]
     shown["stimulus_id"] = shown["clip_id"] + "-" + shown["condition"]
-    settings = plan.trials.model_copy(update={"n_participants": size.n_participants})
+    settings = plan.trials.model_copy(
+        update={"n_participants": size.n_participants, "n_lists": None}
+    )
     lists = draw_lists(shown, choices, settings, rng)
     return pd.DataFrame(
         {

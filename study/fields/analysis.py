@@ -94,10 +94,11 @@ class Exclusions(Section):
     )
     catch_clips: list[str] = Field(
         [],
-        description="clip_ids that only check attention: nobody's answers to them are analysed",
+        description="further clip_ids that only check attention, beside the catch trials of the "
+        "plan: nobody's answers to them are analysed",
     )
     min_catch_accuracy: Share = Field(
-        0.0, description="leave out who is right in a smaller share of the catch clips"
+        0.0, description="leave out who is right in a smaller share of the catch trials"
     )
     min_accuracy: Share = Field(
         0.0, description="leave out who is right in a smaller share of the originals"
@@ -116,8 +117,6 @@ class Exclusions(Section):
     def _rules_fit(self) -> Exclusions:
         if self.max_rt_s is not None and self.max_rt_s <= self.min_rt_s:
             raise ValueError(f"max_rt_s = {self.max_rt_s} is not above min_rt_s = {self.min_rt_s}")
-        if self.min_catch_accuracy > 0 and not self.catch_clips:
-            raise ValueError("min_catch_accuracy needs catch_clips, the clips that it is about")
         if self.max_share_fast < 1 and self.min_rt_s == 0:
             raise ValueError("max_share_fast needs min_rt_s, below which an answer is fast")
         if len(set(self.catch_clips)) < len(self.catch_clips):

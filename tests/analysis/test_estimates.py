@@ -16,9 +16,11 @@ Made = tuple[Study, Results]
 
 
 def shares_of(results: Results, pattern: str) -> pd.Series:
-    """Shares of right answers, straight from the response files."""
+    """Shares of right answers to test clips, straight from the response files."""
     files = results.simulated_responses.parent.glob(pattern)
     table = pd.concat([pd.read_csv(path) for path in files])
+    split = pd.read_csv(results.manifest).drop_duplicates("clip_id").set_index("clip_id")["split"]
+    table = table[table["clip_id"].map(split) == "test"]
     return table.groupby(["group", "condition"])["correct"].mean()
 
 

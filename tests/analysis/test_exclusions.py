@@ -101,6 +101,47 @@ def test_by_hand_with_reason_and_each_rule_judges_who_is_left(study: Study):
     assert "Of 4 observers, 1 was left out (1 by hand)" in kept.sentence
 
 
+def planned_catch(**n_right: int) -> pd.DataFrame:
+    """Four catch trials of each observer, so many of them right."""
+    names = [f"0{n}" for n in range(1, 5)]
+    right = [n_right.get(f"of_{name}", 4) > k for name in names for k in range(4)]
+    observers = [name for name in names for _ in range(4)]
+    table = pd.DataFrame({"group": "simulated", "observer": observers, "clip_id": "catch"})
+    return table.assign(condition="body_background", correct=np.array(right, int), rt_s=1.0)
+
+
+def judged_by_plan(study: Study, **rules: Any) -> Study:
+    """Rules that name no catch clips of their own."""
+    return study.model_copy(update={"exclusions": Exclusions().model_copy(update=rules)})
+
+
+def test_the_plans_catch_trials_judge_and_are_never_counted(study: Study):
+    table, catch = answers(), planned_catch(of_02=2, of_04=1)
+    kept = apply_exclusions(judged_by_plan(study, min_catch_accuracy=0.5), table, catch)
+    assert kept.flow["step"].tolist() == ["catch clips"]
+    assert kept.flow["who"].tolist() == ["simulated:04 (0.250)"]
+    assert kept.flow["n_trials_before"].tolist() == [120]
+    assert set(kept.table["observer"]) == {"01", "02", "03", "baseline-seed0"}
+    assert "catch" not in set(kept.table["clip_id"]) | set(kept.left_out["clip_id"])
+    # Who is out already is judged no more.
+    rules = {"by_hand": {"04": "fell asleep"}, "min_catch_accuracy": 0.6}
+    kept = apply_exclusions(judged_by_plan(study, **rules), table, catch)
+    assert kept.flow["who"].tolist() == ["simulated:04 (fell asleep)", "simulated:02 (0.500)"]
+
+
+def test_a_rule_on_catch_trials_needs_answers_to_them(study: Study):
+    with pytest.raises(
+        StudyError, match=r"nobody answered a catch trial; expected trials\.n_catch"
+    ):
+        apply_exclusions(judged_by_plan(study, min_catch_accuracy=0.5), answers())
+
+
+def test_without_the_rule_catch_trials_change_nothing(study: Study):
+    kept = apply_exclusions(study, answers(), planned_catch(of_01=0))
+    pd.testing.assert_frame_equal(kept.table, answers())
+    assert kept.sentence == "No exclusion rule is in force: all 4 observers are analysed."
+
+
 def test_catch_clips_judge_and_are_set_aside_for_everyone(study: Study):
     table = answers()
     is_catch = table["clip_id"].isin(["clip0", "clip1"])
@@ -147,7 +188,6 @@ def test_rules_that_cannot_be_meant(study: Study, rules: dict[str, Any], said: s
     [
         ({"min_rt_s": 1.0, "max_rt_s": 0.5}, "not above min_rt_s"),
         ({"max_share_fast": 0.1}, "needs min_rt_s"),
-        ({"min_catch_accuracy": 0.9}, "needs catch_clips"),
         ({"catch_clips": ["a", "a"]}, "names a clip twice"),
         ({"min_accuracy": 1.2}, "less than or equal to 1"),
     ],

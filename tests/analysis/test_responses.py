@@ -17,7 +17,7 @@ Made = tuple[Study, Results]
 
 @pytest.fixture
 def made(new_results: Callable[..., Made]) -> Made:
-    return new_results(trials={"n_participants": 3})
+    return new_results(trials={"n_participants": 3, "n_catch": 0})
 
 
 def edit(results: Results, line: int, column: str, value: object) -> None:
@@ -122,6 +122,20 @@ def test_missing_trials_versions_and_times_are_noted(made: Made):
     assert "simulated 02 answered 24 trials of a list of 36" in notes
     untimed = "7 answers of observers have no reaction time: lines 2, 3, 4, 5, 6 and 2 more"
     assert f"simulated.csv: {untimed}" in notes
+
+
+def test_catch_trials_of_people_are_kept_apart(new_results: Callable[..., Made]):
+    study, results = new_results(trials={"n_participants": 3, "n_catch": 4})
+    split = pd.read_csv(results.manifest).drop_duplicates("clip_id").set_index("clip_id")["split"]
+    responses = read_responses(study, results)
+    assert set(responses.table["clip_id"].map(split)) == {"test"}
+    assert set(responses.catch["clip_id"].map(split)) == {"validation"}
+    assert responses.catch.groupby("observer").size().to_dict() == {"01": 4, "02": 4, "03": 4}
+    assert set(responses.catch["group"]) == {"simulated"}
+    people = responses.table[responses.table["group"] == "simulated"]
+    assert people.groupby("observer").size().to_dict() == {"01": 36, "02": 36, "03": 36}
+    # Practice is planned but leaves no rows: nobody's list counts as short.
+    assert not [note for note in responses.notes if "trials of a list" in note]
 
 
 def test_between_designs_miss_no_versions(new_results: Callable[..., Made]):
