@@ -8,53 +8,95 @@ import pandas as pd
 import torch
 from torch import nn
 
-from models.baseline import Baseline
-from models.domainnet import DomainNet
-from study.config import Model
+from models.baseline import Baseline, BaselineWide, Mixed
+from models.domainnet import DomainNet, DomainNetRandom, DomainNetSwapped, TwoStreams
+from models.flow_networks import BaselineFlow, DomainNetFlow
+from models.network import Network
+from models.pretrained import Pretrained
+from models.soft_mask import SoftMaskNet
+from models.video import Video, VideoDomainNet
+from models.views import MASKS, version_of
+from study.config import Model, Study
 from study.errors import StudyError, check_one_of
-from study.fields import Training
+from study.files import sha256_of
+from study.model_files import model_files
+from study.own_code import named_class
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"baseline": Baseline, "domainnet": DomainNet}
+ARCHITECTURES: dict[str, type[Network]] = {
+    "baseline": Baseline,
+    "baseline_flow": BaselineFlow,
+    "baseline_wide": BaselineWide,
+    "mixed": Mixed,
+    "domainnet": DomainNet,
+    "domainnet_flow": DomainNetFlow,
+    "domainnet_random": DomainNetRandom,
+    "domainnet_swapped": DomainNetSwapped,
+    "soft_mask": SoftMaskNet,
+    "two_streams": TwoStreams,
+    "video": Video,
+    "video_domainnet": VideoDomainNet,
+    "pretrained": Pretrained,
+}
 
 
-def build_network(model: Model, n_classes: int, seed: int) -> nn.Module:
-    """Build a network of the study with random weights that follow from `seed`.
+def architecture_of(model: Model) -> type[Network]:
+    """Return the class of a network: of the registry, or one's own as module:Class.
 
-    Its class has `streams` (stream to the version that it is trained on) and `readings` (what the
-    streams see on a version); it maps frames by stream to class scores by loss term, the one named
-    "combined" being the answer.
+    Raises
+    ------
+    StudyError
+        For an unknown name, or a class that is no `models.network.Network`.
     """
+    if ":" in model.architecture:
+        return named_class("models.architecture", model.architecture, Network)
     check_one_of("models.architecture", model.architecture, ARCHITECTURES)
+    return ARCHITECTURES[model.architecture]
+
+
+def build_network(model: Model, n_classes: int, image_size: int, seed: int) -> nn.Module:
+    """Build a network of the study with random weights that follow from `seed`."""
     # torch draws initial weights from its global generator only: borrow it, then give it back.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ARCHITECTURES[model.architecture](model.backbone, n_classes)
-    return network.to(memory_format=torch.channels_last)
+        network = architecture_of(model)(model, n_classes, image_size)
+    # That layout is of images; clips have one dimension more.
+    return network.to(memory_format=torch.channels_last) if network.n_frames == 1 else network
 
 
-def trained_on(model: Model, conditions: list[str]) -> dict[str, str]:
-    """Return stream -> version that it is trained on, all of which the study must make.
+def check_versions(model: Model, conditions: list[str]) -> None:
+    """Check that the study makes the versions that a network is trained on.
 
     Raises
     ------
     StudyError
         When the study does not make one of them.
     """
-    streams = ARCHITECTURES[model.architecture].streams
-    missing = [name for name in streams.values() if name not in conditions]
+    needed = {
+        version_of(view) for each in architecture_of(model).trained_on for view in each.values()
+    }
+    missing = sorted(needed - set(conditions) - {MASKS})
     if missing:
         raise StudyError(
             f"model {model.name!r} ({model.architecture}) needs the version {missing[0]!r}, but "
             f"versions.conditions makes only {conditions}"
         )
-    return streams
 
 
-def network_facts(model: Model, training: Training, manifest: pd.DataFrame) -> dict[str, Any]:
-    """Return what trained weights must agree with to be of use to a study."""
+def network_facts(study: Study, model: Model, manifest: pd.DataFrame) -> dict[str, Any]:
+    """Return what trained weights must agree with to be of use to a study.
+
+    Raises
+    ------
+    StudyError
+        For an unknown architecture, or one that is not made for the study's actions.
+    """
+    classes = sorted(manifest["action"].unique())
+    architecture_of(model).check_classes(model, classes)
     return {
         "architecture": model.architecture,
         "backbone": model.backbone,
-        "image_size": training.image_size,
-        "classes": sorted(manifest["action"].unique()),
+        "fusion": model.fusion,
+        "image_size": study.training_of(model).image_size,
+        "classes": classes,
+        "files": {file: sha256_of(path) for file, path in model_files(model).items()},
     }

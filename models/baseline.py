@@ -1,37 +1,38 @@
-"""The baseline: one stream that is trained on original frames."""
+"""One-stream networks: the baseline, one as large as DomainNet, one trained on all versions."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from models.streams import OneStream
+from models.views import Reading
+from models.widening import widened
+from study.fields import Model
 
-from models.backbones import build_stream
-from models.readings import Reading
+
+class Baseline(OneStream):
+    """One backbone on original frames: what most networks of action recognition are."""
 
 
-class Baseline(nn.Module):
-    """One backbone on whole frames.
+class BaselineWide(OneStream):
+    """The baseline with channels widened until it has as many parameters as two backbones.
 
-    Parameters
-    ----------
-    backbone : str
-        A name of `models.backbones.backbone_names`.
-    n_classes : int
+    A control of size: what two streams gain over it does not come from more parameters.
     """
 
-    # What each stream is trained on.
-    streams: ClassVar[dict[str, str]] = {"whole": "body_background"}
+    def __init__(self, settings: Model, n_classes: int, image_size: int) -> None:
+        wide = settings.model_copy(update={"backbone": widened(settings.backbone, image_size, 2.0)})
+        super().__init__(wide, n_classes, image_size)
 
-    def __init__(self, backbone: str, n_classes: int) -> None:
-        super().__init__()
-        self.whole = build_stream(backbone, n_classes)
 
-    def forward(self, frames: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Score frames: {"whole": (B, 3, S, S) in 0..1} to {"combined": (B, n_classes)}."""
-        return {"combined": self.whole(frames["whole"])}
+class Mixed(OneStream):
+    """The baseline trained on all three versions mixed.
 
-    @staticmethod
-    def readings(condition: str) -> dict[str, Reading]:
-        """Say what the stream sees on a version of a clip: that version."""
-        return {"plain": {"whole": condition}}
+    A control of material: it sees during training all that DomainNet sees, in one stream.
+    """
+
+    trained_on: ClassVar[tuple[Reading, ...]] = (
+        {"whole": "body_background"},
+        {"whole": "body_only"},
+        {"whole": "background_only"},
+    )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -23,7 +22,6 @@ from study.files import whole_file
 ENTRY = "bodyscene"
 WEIGHTS = "weights/"
 OPTIMIZER = "optimizer/"
-AUGMENTATION_STATE = "augmentation_rng"
 
 
 @dataclass(frozen=True)
@@ -124,29 +122,18 @@ def _difference(expected: Any, found: Any) -> str:
     return f"expected {expected!r}, found {found!r}"
 
 
-def training_state(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    sampling: np.random.Generator,
-    augmentation: torch.Generator,
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Collect all that training goes on from, as facts and tensors."""
+def training_state(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Collect the tensors that training goes on from."""
     tensors = {f"{WEIGHTS}{name}": value for name, value in network.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         for name, value in values.items():
             if value is not None:
                 tensors[f"{OPTIMIZER}{index}/{name}"] = torch.as_tensor(value)
-    tensors[AUGMENTATION_STATE] = augmentation.get_state()
-    return {"sampling_rng": sampling.bit_generator.state}, tensors
+    return tensors
 
 
-def restore_training(
-    checkpoint: Checkpoint,
-    optimizer: torch.optim.Optimizer,
-    sampling: np.random.Generator,
-    augmentation: torch.Generator,
-) -> None:
-    """Put back what `training_state` collected, other than the weights."""
+def restore_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> None:
+    """Put back what `training_state` collected of an optimizer."""
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in checkpoint.group(OPTIMIZER).items():
@@ -158,5 +145,3 @@ def restore_training(
         state.setdefault(int(index), {})[field] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-    sampling.bit_generator.state = checkpoint.facts["sampling_rng"]
-    augmentation.set_state(checkpoint.tensors[AUGMENTATION_STATE])

@@ -37,10 +37,12 @@ def pick_device(asked: str) -> torch.device:
     return device
 
 
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """Compute in bfloat16 where that is fast, on CUDA; elsewhere in full precision."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
+def autocast(
+    device: torch.device, precision: str = "auto"
+) -> contextlib.AbstractContextManager[None]:
+    """Compute as `training.precision` says; "auto" is bfloat16 where that is fast, on CUDA."""
+    if precision == "bfloat16" or (precision == "auto" and device.type == "cuda"):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
 
 

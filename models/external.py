@@ -9,14 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.metrics import TOP, top_accuracy
 from models.outside_files import read_categories, read_choices, read_outputs
+from models.outside_scale import Scale
+from models.pooling import How, Pool
 from models.readout import read_out, response_rows
+from models.score_tables import Scores, ScoreTables, score_tables, write_csv, write_score_tables
 from study.conditions import CONDITIONS
+from study.config import Study
 from study.errors import StudyError, check_one_of
-from study.files import whole_file, write_if_changed
+from study.fields import Scoring
+from study.files import whole_file
+from study.results import Results
 from study.tables import choice_columns, write_table
 
-TOP = 5
+WHO = ["stimulus_id", "clip_id", "action", "condition"]
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,39 @@ class ImportedOutputs:
         Parquet: stimulus_id, frame (counted from 0 within the clip), a column per class with the
         log-probability.
     responses : Path
-        Answers per clip (mean of the frames' log-probabilities).
+        Answers per clip.
     accuracy : Path
         CSV, a row per version and level (frame, clip): n, n_actions; chosen, the share right among
         the choices, averaged over actions; unbeaten, the same with ties counted as right; top_1,
         top_5, shares over all rows and classes (of equals, the first class goes first).
+    metrics : Path
+        CSV, the metrics of clips as for the study's own networks, see
+        `models.score_tables.ScoreTables`; confusions and reliability lie beside it.
     """
 
     logits: Path
     responses: Path
     accuracy: Path
+    metrics: Path
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """What was read: a row per frame, and the frames of clips put together."""
+
+    frames: pd.DataFrame
+    clips: pd.DataFrame
+    classes: list[str]
+    choices: pd.DataFrame
+
+    def answers(self, observer: str, group: str) -> pd.DataFrame:
+        values = self.clips[self.classes].to_numpy()
+        return response_rows(self.clips, values, self.classes, self.choices, observer, group)
+
+    def tables(self, observer: str, group: str, n_bins: int) -> ScoreTables:
+        who = self.clips[WHO].assign(group=group, reading="plain")
+        scores = Scores(who, self.clips[self.classes].to_numpy(), self.classes)
+        return score_tables(scores, self.choices, observer, n_bins)
 
 
 def import_outputs(
@@ -48,27 +78,31 @@ def import_outputs(
     name: str,
     categories: Path | None = None,
     manifest: Path | None = None,
+    scale: Scale = "probability",
 ) -> ImportedOutputs:
-    """Import the probabilities that another network gave to frames or clips.
+    """Import the scores that another network gave to frames or clips.
 
     Parameters
     ----------
     files : mapping of str to Path
-        Version -> file. Either ``.npz`` with `probabilities` (frames, classes) and
-        `category_index` (frames,), the right class: the frames of a class are taken for one clip,
-        in order. Or ``.csv`` or ``.parquet`` with `stimulus_id`, optionally `frame`, and a column
-        of probabilities per class.
+        Version -> file. ``.csv`` or ``.parquet`` with `stimulus_id`, optionally `frame`, and a
+        column of scores per class; or ``.npz`` with `stimulus_id` (N,), `classes` (C,), `scores`
+        (N, C) and optionally `frame` (N,). Or, without ids, ``.npz`` with `probabilities` (frames,
+        classes) and `category_index` (frames,), the right class: the frames of a class are taken
+        for one clip, in order.
     choices : Path
         A table of choices (see `study.tables.choices_schema`), or one with columns choice_idx_1,
         choice_idx_2, ... that count the categories, the right one first.
     folder : Path
-        Where the three files are written.
+        Where the files are written.
     name : str
         The network's name: observer and group.
     categories : Path, optional
-        For ``.npz`` files and choices by index: a CSV table of category_index and action.
+        For files without ids and choices by index: a CSV table of category_index and action.
     manifest : Path, optional
-        For tables: which action each stimulus_id shows.
+        For files with ids: which action each stimulus_id shows.
+    scale : {"probability", "log", "logit"}
+        What the scores are, see `models.outside_scale`.
 
     Returns
     -------
@@ -77,42 +111,119 @@ def import_outputs(
     Raises
     ------
     StudyError
-        When a file is unreadable, a field is missing or of the wrong shape, a row is no
-        distribution, classes are unknown, or test stimuli are missing; the message names file,
+        When a file is unreadable, a field is missing or of the wrong shape, the scores are on
+        another scale, classes are unknown, or test stimuli are missing; the message names file,
         field, what was expected and what was found.
     """
-    actions = None if categories is None else read_categories(categories)
-    parts = {}
-    for condition, path in files.items():
-        check_one_of("the version", condition, CONDITIONS)
-        parts[condition] = read_outputs(path, condition, actions, categories, manifest)
-    classes = _same_classes(parts, files)
-    labels = read_choices(choices, actions)
-    frames = pd.concat(parts.values(), ignore_index=True)
-    _check_choices(labels, classes, set(frames["action"]), choices)
-    who = ["stimulus_id", "clip_id", "action", "condition"]
-    clips = frames.groupby(who, sort=False)[classes].mean().reset_index()
-    answers = response_rows(
-        clips, clips[classes].to_numpy(), classes, labels, observer=name, group=name
-    )
-    levels = {"frame": frames, "clip": clips}
-    accuracy = pd.concat([_accuracy(rows, classes, labels, at) for at, rows in levels.items()])
-    return _write(folder, name, frames[["stimulus_id", "frame", *classes]], answers, accuracy)
-
-
-def _write(
-    folder: Path, name: str, logits: pd.DataFrame, answers: pd.DataFrame, accuracy: pd.DataFrame
-) -> ImportedOutputs:
+    found = _read(files, choices, categories, manifest, scale, Scoring().pooling)
+    levels = {"frame": found.frames, "clip": found.clips}
+    accuracy = [_accuracy(rows, found.classes, found.choices, at) for at, rows in levels.items()]
+    tables = found.tables(name, name, Scoring().calibration_bins)
     written = ImportedOutputs(
         folder / f"{name}-logits.parquet",
         folder / f"{name}-responses.csv",
         folder / f"{name}-accuracy.csv",
+        folder / f"{name}-metrics.csv",
     )
-    with whole_file(written.logits) as partial:
-        logits.to_parquet(partial, index=False)
-    write_table("responses", answers, written.responses)
-    write_if_changed(written.accuracy, accuracy.to_csv(index=False, lineterminator="\n"))
+    _write_logits(written.logits, found.frames[["stimulus_id", "frame", *found.classes]])
+    write_table("responses", found.answers(name, name), written.responses)
+    write_csv(pd.concat(accuracy), written.accuracy)
+    write_csv(tables.metrics, written.metrics)
+    write_csv(tables.confusions, folder / f"{name}-confusions.csv")
+    write_csv(tables.reliability, folder / f"{name}-reliability.csv")
     return written
+
+
+def bring_into_study(
+    study: Study,
+    results: Results,
+    name: str,
+    files: Mapping[str, Path],
+    scale: Scale = "probability",
+    seed: int = 0,
+) -> Path:
+    """Let a network from elsewhere answer as one of the study's.
+
+    Its answers, logits and metrics are written to where those of the study's own networks lie, so
+    that `bodyscene fit`, figures and report have it beside them.
+
+    Parameters
+    ----------
+    study : Study
+        `scoring.outside` names the network.
+    results : Results
+        Holds the manifest and the choices.
+    name : str
+    files : mapping of str to Path
+        Version -> file with stimulus ids, see `import_outputs`.
+    scale : {"probability", "log", "logit"}
+        What the scores are.
+    seed : int
+        Of several trainings of the network, which one.
+
+    Returns
+    -------
+    Path
+        The response rows.
+
+    Raises
+    ------
+    StudyError
+        When the study does not name the network or make a version; and as `import_outputs`.
+    """
+    if name not in study.scoring.outside:
+        raise StudyError(
+            f"{name!r} is not in scoring.outside of the study file, so the analysis would leave "
+            f"it out; found there: {study.scoring.outside}"
+        )
+    for condition in files:
+        check_one_of("the version", condition, study.versions.conditions)
+    settings = study.scoring
+    found = _read(files, results.choices, None, results.manifest, scale, settings.pooling)
+    observer = f"{name}-seed{seed}"
+    logits = found.clips[["stimulus_id", *found.classes]]
+    logits.insert(1, "reading", "plain")
+    _write_logits(results.logits(name, seed), logits)
+    tables = found.tables(observer, name, settings.calibration_bins)
+    write_score_tables(tables, results, name, seed)
+    path = results.model_responses(name, seed)
+    write_table("responses", found.answers(observer, name), path)
+    return path
+
+
+def _read(
+    files: Mapping[str, Path],
+    choices: Path,
+    categories: Path | None,
+    manifest: Path | None,
+    scale: Scale,
+    pooling: How,
+) -> _Outside:
+    actions = None if categories is None else read_categories(categories)
+    parts = {}
+    for condition, path in files.items():
+        check_one_of("the version", condition, CONDITIONS)
+        parts[condition] = read_outputs(path, condition, actions, categories, manifest, scale)
+    classes = _same_classes(parts, files)
+    labels = read_choices(choices, actions)
+    frames = pd.concat(parts.values(), ignore_index=True)
+    _check_choices(labels, classes, set(frames["action"]), choices)
+    return _Outside(frames, _clips(frames, classes, pooling), classes, labels)
+
+
+def _clips(frames: pd.DataFrame, classes: list[str], pooling: How) -> pd.DataFrame:
+    """Pool the frames of every clip, clips in the order in which they come."""
+    clip, names = pd.factorize(frames["stimulus_id"])
+    order = np.argsort(clip, kind="stable")
+    pool = Pool(clip[order], len(names), len(classes), pooling)
+    pool.add(frames[classes].to_numpy()[order])
+    who = frames.drop_duplicates("stimulus_id")[WHO].reset_index(drop=True)
+    return pd.concat([who, pd.DataFrame(pool.log_probabilities(), columns=classes)], axis=1)
+
+
+def _write_logits(path: Path, table: pd.DataFrame) -> None:
+    with whole_file(path) as partial:
+        table.to_parquet(partial, index=False)
 
 
 def _same_classes(parts: dict[str, pd.DataFrame], files: Mapping[str, Path]) -> list[str]:
@@ -137,6 +248,12 @@ def _check_choices(labels: pd.DataFrame, classes: list[str], shown: set[str], pa
             f"{path}: expected choices among the {len(classes)} classes of the outputs, found "
             f"{unknown[:5]}"
         )
+    unknown = sorted(shown - set(classes))
+    if unknown:
+        raise StudyError(
+            f"the outputs hold frames of {unknown[:5]}, which are not among their {len(classes)} "
+            "classes"
+        )
     missing = sorted(set(labels["action"]) - shown)
     if missing:
         raise StudyError(f"{path}: the outputs hold no frame of {missing[:5]}")
@@ -157,8 +274,6 @@ def _accuracy(
 def _shares(rows: pd.DataFrame, classes: list[str], labels: pd.DataFrame) -> dict[str, float]:
     scores = rows[classes].to_numpy()
     right = np.array([classes.index(action) for action in rows["action"]])
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
-    hits = best == right[:, None]
     asked = rows[rows["action"].isin(labels["action"])]
     action = asked["action"].to_numpy()
     choices = labels.set_index("action").loc[action, choice_columns(labels)].to_numpy(dtype=object)
@@ -169,8 +284,8 @@ def _shares(rows: pd.DataFrame, classes: list[str], labels: pd.DataFrame) -> dic
         "n_actions": asked["action"].nunique(),
         "chosen": pd.Series(is_right).groupby(action).mean().mean(),
         "unbeaten": pd.Series(unbeaten).groupby(action).mean().mean(),
-        "top_1": hits[:, 0].mean(),
-        "top_5": hits.any(axis=1).mean(),
+        "top_1": top_accuracy(scores, right, 1),
+        "top_5": top_accuracy(scores, right, TOP),
     }
 
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.backbones import as_input
 from models.devices import autocast
 from models.frames import FrameCache
-from models.readings import BLANK, LENT_BACKGROUND, Reading
-
-FRAMES_PER_BATCH = 64
+from models.moments import Moments, moments_of
+from models.network import COMBINED, Network
+from models.pooling import Pool
+from models.prefetch import Courier, prefetched
+from models.views import Reading
+from study.fields import Scoring
 
 # Validation while training looks at so many frames of a clip, evenly spaced.
 FRAMES_PER_VALIDATION_CLIP = 8
+
+# After so many batches the frames that were read are let go, so that memory does not grow.
+BATCHES_TO_LET_GO = 64
+
+DEFAULTS = Scoring()
+
+# Batches whose scores are still on the device: reading them at once would make it wait.
+BEHIND = 2
 
 
 @dataclass(frozen=True)
@@ -27,18 +40,24 @@ class Reader:
 
     Attributes
     ----------
-    network : Module
+    network : Network
     cache : FrameCache
     device : torch.device
         Where the network is.
+    settings : Scoring
+        Frames per clip, frames at once, and how the frames of a clip are pooled.
+    precision : str
+        As `training.precision`.
     """
 
-    network: nn.Module
+    network: Network
     cache: FrameCache
     device: torch.device
+    settings: Scoring = DEFAULTS
+    precision: str = "auto"
 
     def clip_scores(self, clips: pd.DataFrame, reading: Reading) -> np.ndarray:
-        """Return the mean of the frames' log-probabilities of every clip.
+        """Return the log-probabilities of every clip.
 
         Parameters
         ----------
@@ -52,23 +71,29 @@ class Reader:
         ndarray of float64
             (n_clips, n_classes).
         """
-        n_frames = clips["n_frames"].to_numpy()
-        clip_of_frame = np.repeat(np.arange(len(clips)), n_frames)
-        sums, done = None, 0
-        for scores in self.frame_scores(_positions(clips), reading):
-            sums = np.zeros((len(clips), scores.shape[1])) if sums is None else sums
-            np.add.at(sums, clip_of_frame[done : done + len(scores)], scores)
-            done += len(scores)
-        return sums / n_frames[:, None]
+        return self.scores_by_reading(clips, {"": reading})[""]
 
-    def frame_scores(self, positions: np.ndarray, reading: Reading) -> Iterator[np.ndarray]:
-        """Yield the log-probabilities (n, n_classes) of frames, batch after batch."""
-        self.network.eval()
-        for start in range(0, len(positions), FRAMES_PER_BATCH):
-            seen = self._seen(positions[start : start + FRAMES_PER_BATCH], reading)
-            with torch.inference_mode(), autocast(self.device):
-                scores = self.network(seen)["combined"].float()
-            yield torch.log_softmax(scores, dim=1).cpu().numpy()
+    def scores_by_reading(
+        self, clips: pd.DataFrame, readings: Mapping[str, Reading]
+    ) -> dict[str, np.ndarray]:
+        """Return reading -> log-probabilities of every clip, as `clip_scores`.
+
+        A frame that several readings show is read from disk once, and readings that come to the
+        same are computed once.
+        """
+        moments = moments_of(clips, self.network.n_frames, self.settings.frames_per_clip)
+        pools: dict[str, Pool] = {}
+        for scores in self._batches(moments, readings):
+            for name, values in scores.items():
+                if name not in pools:
+                    n_classes = values.shape[1]
+                    pools[name] = Pool(
+                        moments.clip, moments.n_clips, n_classes, self.settings.pooling
+                    )
+                pools[name].add(values)
+        pooled = {name: pool.log_probabilities() for name, pool in pools.items()}
+        nothing = np.zeros((0, self.network.n_classes))
+        return {name: pooled.get(_same_as(name, readings), nothing) for name in readings}
 
     def validation_accuracy(self, classes: list[str], absent_part: str) -> dict[str, float]:
         """Return version -> share of validation frames whose most probable class is right.
@@ -78,38 +103,80 @@ class Reader:
         """
         clips = self.cache.of_split("validation")
         clips = clips[clips["action"].isin(classes)]
-        picked = [_evenly_spaced(clip.start, clip.n_frames) for clip in clips.itertuples()]
-        right = np.repeat(
-            [classes.index(action) for action in clips["action"]], [len(some) for some in picked]
-        )
+        moments = moments_of(clips, self.network.n_frames, FRAMES_PER_VALIDATION_CLIP)
+        labels = np.array([classes.index(action) for action in clips["action"]], dtype=int)
+        right = labels[moments.clip]
         accuracy = {}
-        for condition in self.cache.frames:
+        for condition in self.cache.conditions:
             readings = self.network.readings(condition)
             if not readings:
                 continue
             reading = headline(readings, absent_part)
-            found = [
-                scores.argmax(axis=1)
-                for scores in self.frame_scores(np.concatenate([[], *picked]).astype(int), reading)
-            ]
+            found = [each[""].argmax(axis=1) for each in self._batches(moments, {"": reading})]
             share = float(np.mean(np.concatenate(found) == right)) if found else float("nan")
             accuracy[condition] = share
         return accuracy
 
-    def _seen(self, positions: np.ndarray, reading: Reading) -> dict[str, Tensor]:
-        return {
-            stream: as_input(torch.from_numpy(self._frames(positions, condition)), self.device)
-            for stream, condition in reading.items()
-        }
+    def _batches(
+        self, moments: Moments, readings: Mapping[str, Reading]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield reading -> log-probabilities (b, n_classes), batch after batch.
 
-    def _frames(self, positions: np.ndarray, condition: str) -> np.ndarray:
-        """Return the frames (n, S, S, 3) of a version, or what stands for one."""
-        if condition == BLANK:
-            side = next(iter(self.cache.frames.values())).shape[1]
-            return np.zeros((len(positions), side, side, 3), np.uint8)
-        if condition == LENT_BACKGROUND:
-            return self.cache.frames["background_only"][self.cache.lent[positions]]
-        return self.cache.frames[condition][positions]
+        Of readings that come to the same only the first is there.
+        """
+        self.network.eval()
+        distinct = {
+            name: each for name, each in readings.items() if _same_as(name, readings) == name
+        }
+        waiting: deque[dict[str, Tensor]] = deque()
+        for seen in self._seen(moments, distinct):
+            waiting.append(self._scored(seen, distinct))
+            if len(waiting) > BEHIND:
+                yield _on_host(waiting.popleft())
+        while waiting:
+            yield _on_host(waiting.popleft())
+
+    def _seen(
+        self, moments: Moments, readings: Mapping[str, Reading]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield every view that some readings need, ready for the network, each once per batch.
+
+        A thread fetches the bytes; on a CPU it also turns them into numbers, else the device does.
+        """
+        courier = Courier(self.device)
+        sent = self._sent(moments, readings, courier)
+        if self.device.type == "cpu":
+            yield from prefetched(map(self._as_input, sent))
+            return
+        for views in prefetched(sent):
+            yield self._as_input({view: courier.receive(each) for view, each in views.items()})
+
+    def _sent(
+        self, moments: Moments, readings: Mapping[str, Reading], courier: Courier
+    ) -> Iterator[dict[str, Tensor]]:
+        """Bring the bytes of views to the device."""
+        views = dict.fromkeys(view for each in readings.values() for view in each.values())
+        n_at_once = max(1, self.settings.batch_size // self.network.n_frames)
+        edges = [*range(0, len(moments.positions), n_at_once), len(moments.positions)]
+        for place, (start, stop) in enumerate(pairwise(edges)):
+            positions = moments.positions[start:stop]
+            yield {view: courier.send(self.cache.take(view, positions)) for view in views}
+            if place % BATCHES_TO_LET_GO == BATCHES_TO_LET_GO - 1:
+                self.cache.let_go()
+
+    def _as_input(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {view: as_input(frames, self.device) for view, frames in views.items()}
+
+    @torch.inference_mode()
+    def _scored(
+        self, seen: Mapping[str, Tensor], readings: Mapping[str, Reading]
+    ) -> dict[str, Tensor]:
+        scores = {}
+        for name, reading in readings.items():
+            with autocast(self.device, self.precision):
+                outputs = self.network({stream: seen[view] for stream, view in reading.items()})
+            scores[name] = torch.log_softmax(outputs[COMBINED].float(), dim=1)
+        return scores
 
 
 def headline(readings: dict[str, Reading], absent_part: str) -> Reading:
@@ -117,12 +184,10 @@ def headline(readings: dict[str, Reading], absent_part: str) -> Reading:
     return readings[absent_part] if absent_part in readings else next(iter(readings.values()))
 
 
-def _positions(clips: pd.DataFrame) -> np.ndarray:
-    """Return where all frames of some clips lie, clip after clip."""
-    spans = [np.arange(clip.start, clip.start + clip.n_frames) for clip in clips.itertuples()]
-    return np.concatenate(spans) if spans else np.zeros(0, int)
+def _same_as(name: str, readings: Mapping[str, Reading]) -> str:
+    """Return the first reading that shows the streams the same."""
+    return next(other for other, reading in readings.items() if reading == readings[name])
 
 
-def _evenly_spaced(start: int, n_frames: int) -> np.ndarray:
-    n = min(n_frames, FRAMES_PER_VALIDATION_CLIP)
-    return start + (np.arange(n) * n_frames) // n
+def _on_host(scores: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: values.cpu().numpy() for name, values in scores.items()}

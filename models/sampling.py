@@ -19,8 +19,6 @@ class BalancedSampler:
         The training clips: `action`, `start` and `n_frames` (where their frames are).
     classes : sequence of str
         All classes, in the order of the labels.
-    rng : numpy.random.Generator
-        Its state goes into checkpoints.
 
     Raises
     ------
@@ -28,8 +26,7 @@ class BalancedSampler:
         When a class has no clip to train on.
     """
 
-    def __init__(self, clips: pd.DataFrame, classes: Sequence[str], rng: np.random.Generator):
-        self.rng = rng
+    def __init__(self, clips: pd.DataFrame, classes: Sequence[str]) -> None:
         labels = pd.Categorical(clips["action"], categories=list(classes)).codes
         self._n_clips = np.bincount(labels, minlength=len(classes))
         absent = [repr(name) for name, n in zip(classes, self._n_clips, strict=True) if n == 0]
@@ -44,16 +41,27 @@ class BalancedSampler:
         self._start = ordered["start"].to_numpy()
         self._n_frames = ordered["n_frames"].to_numpy()
 
-    def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw `n` frames.
+    def draw(
+        self, n: int, rng: np.random.Generator, at_once: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw `n` frames, or `n` spans of `at_once` consecutive frames.
+
+        Every start of a span within its clip is as likely. A clip that is shorter than a span is
+        stretched as in scoring (`models.moments.spans`): its frames are repeated.
 
         Returns
         -------
         positions : ndarray
-            Where the frames are in the cache, (n,).
+            Where the frames are in the cache, (n,); (n, at_once) for spans.
         labels : ndarray
             Positions of their classes in `classes`, (n,).
         """
-        labels = self.rng.integers(len(self._n_clips), size=n)
-        clips = self._first[labels] + self.rng.integers(self._n_clips[labels])
-        return self._start[clips] + self.rng.integers(self._n_frames[clips]), labels
+        labels = rng.integers(len(self._n_clips), size=n)
+        clips = self._first[labels] + rng.integers(self._n_clips[labels])
+        start, n_frames = self._start[clips], self._n_frames[clips]
+        if at_once == 1:
+            return start + rng.integers(n_frames), labels
+        first = start + rng.integers(np.maximum(n_frames - at_once, 0) + 1)
+        steps = np.arange(at_once)
+        stretched = steps * n_frames[:, None] // at_once
+        return first[:, None] + np.where(n_frames[:, None] < at_once, stretched, steps), labels

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.architectures import build_network, network_facts, trained_on
-from models.augment import draw_placement, place, recolor
-from models.backbones import as_input
-from models.checkpoint import (
-    WEIGHTS,
-    load_weights,
-    read_checkpoint,
-    read_facts,
-    restore_training,
-    save_checkpoint,
-    training_state,
-)
-from models.devices import autocast, pick_device
-from models.frames import FrameCache, open_frames
-from models.inference import Reader
-from models.loss import loss_terms
-from models.optimization import build_optimizer, learning_rate
-from models.sampling import BalancedSampler
+from models.architectures import build_network, check_versions, network_facts
+from models.checkpoint import WEIGHTS, read_facts, save_checkpoint
+from models.devices import pick_device
+from models.distributed import Processes, join_processes
+from models.frames import FrameCache
+from models.learner import learns
+from models.memory import advice_on_memory
+from models.network import Network
+from models.network_frames import open_for
+from models.training_loop import TrainingLoop
+from models.validation import check_can_decide
 from study.config import Model, Study
-from study.errors import StudyError
 from study.fields import Training
-from study.files import key_of, whole_file
-from study.progress import progress
+from study.files import key_of, sweep_partial_files
 from study.results import Results
 from study.steps import step_settings
 from study.tables import read_table
@@ -75,140 +63,84 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
     """
     model = study.model(name)
     manifest = read_table("manifest", results.manifest)
-    facts = network_facts(model, study.training, manifest)
+    training = study.training_of(model)
+    facts = network_facts(study, model, manifest)
     facts |= {"seed": seed, "key": _training_key(study, name, seed, manifest)}
     final = results.checkpoint(name, seed)
     if final.is_file() and read_facts(final).get("key") == facts["key"]:
         log.info("%s, seed %d: already trained, %s", name, seed, final)
         return final
-    streams = trained_on(model, list(manifest["condition"].unique()))
-    if study.training.threads is not None:
-        torch.set_num_threads(study.training.threads)
-    device = pick_device(study.training.device)
-    cache = open_frames(results, manifest, study.training.image_size)
-    run = _Run(study.training, model, streams, cache, facts, device)
-    run.resume(_unfinished(final))
-    run.to_the_end(_unfinished(final), results.learning_curve(name, seed))
-    weights = {f"{WEIGHTS}{key}": value for key, value in run.network.state_dict().items()}
-    save_checkpoint(final, facts, weights)
-    _unfinished(final).unlink(missing_ok=True)
+    check_versions(model, list(manifest["condition"].unique()))
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    processes = join_processes(training.device)
+    device = processes.device(pick_device(training.device))
+    with advice_on_memory(f"{name}, seed {seed}", training, device):
+        network = _network(model, training, facts, device, processes)
+        cache = _frames(network, results, manifest, training, processes)
+        if learns(network):
+            loop = TrainingLoop(network, model, training, cache, facts, device, processes)
+            kept, epoch = _trained(loop, results)
+            facts["epoch"] = epoch
+        else:
+            log.info("%s, seed %d: nothing in it learns; it is saved as it is", name, seed)
+            kept = network.state_dict()
+    if processes.is_first:
+        save_checkpoint(final, facts, {f"{WEIGHTS}{key}": value for key, value in kept.items()})
+        _unfinished(final).unlink(missing_ok=True)
+    processes.wait_for_all()
     return final
 
 
-class _Run:
-    """One training: the network and everything that changes while it learns."""
-
-    def __init__(
-        self,
-        training: Training,
-        model: Model,
-        streams: dict[str, str],
-        cache: FrameCache,
-        facts: dict[str, Any],
-        device: torch.device,
-    ) -> None:
-        self.training, self.model = training, model
-        self.streams, self.cache = streams, cache
-        self.facts, self.device = facts, device
-        self.what = f"{model.name}, seed {facts['seed']}"
-        seed = facts["seed"]
-        self.network = build_network(model, len(facts["classes"]), seed).to(device)
-        self.optimizer = build_optimizer(self.network, training)
-        clips = cache.of_split("train")
-        self.sampler = BalancedSampler(clips, facts["classes"], np.random.default_rng(seed))
-        self.generator = torch.Generator().manual_seed(seed)
-        self.curve: list[dict[str, float]] = []
-
-    def resume(self, path: Path) -> None:
-        """Go on from an unfinished checkpoint if there is one made of the same settings."""
-        if not path.is_file():
-            return
-        if read_facts(path).get("key") != self.facts["key"]:
-            log.info("%s: settings or stimuli changed; training starts afresh", self.what)
-            return
-        checkpoint = read_checkpoint(path)
-        load_weights(self.network, checkpoint, self.facts)
-        restore_training(checkpoint, self.optimizer, self.sampler.rng, self.generator)
-        self.curve = checkpoint.facts["curve"]
-        log.info("%s: goes on after epoch %d", self.what, len(self.curve))
-
-    def to_the_end(self, checkpoint: Path, learning_curve: Path) -> None:
-        """Train the epochs that are left, saving after each."""
-        epochs = self.training.epochs
-        _write_curve(learning_curve, self.curve)
-        with progress(f"train {self.what}", epochs, "epochs") as advance:
-            advance(len(self.curve))
-            while len(self.curve) < epochs:
-                self.curve.append(self._epoch(len(self.curve)))
-                self._save(checkpoint)
-                _write_curve(learning_curve, self.curve)
-                advance(note=f"loss {self.curve[-1]['loss']:.3f}")
-
-    def _save(self, path: Path) -> None:
-        facts, tensors = training_state(
-            self.network, self.optimizer, self.sampler.rng, self.generator
+def _network(
+    model: Model,
+    training: Training,
+    facts: dict[str, Any],
+    device: torch.device,
+    processes: Processes,
+) -> Network:
+    """Build the network on its device, ready for several processes."""
+    # Frames are of one size: the fastest way to convolve them is worth looking for.
+    torch.backends.cudnn.benchmark = True
+    network = build_network(model, len(facts["classes"]), training.image_size, facts["seed"])
+    if processes.are_several and device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    elif processes.are_several and processes.is_first:
+        log.info(
+            "batch normalisation goes by the rows of each process: torch has it across processes "
+            "on CUDA alone"
         )
-        save_checkpoint(path, {**self.facts, **facts, "curve": self.curve}, tensors)
+    return network.to(device)
 
-    def _epoch(self, epoch: int) -> dict[str, float]:
-        """Train one epoch; return its row of the learning curve."""
-        self.network.train()
-        n_steps, batch_size = self.training.batches_per_epoch, self.training.batch_size
-        sums: dict[str, Tensor] = {}
-        start_s = time.perf_counter()
-        for step in range(epoch * n_steps, (epoch + 1) * n_steps):
-            lr = learning_rate(step, self.training)
-            for name, value in self._step(lr).items():
-                # Added up where they are: reading a number would wait for the device.
-                sums[name] = sums.get(name, 0.0) + value
-        means = {name: float(value) / n_steps for name, value in sums.items()}
-        seconds = time.perf_counter() - start_s
-        if not math.isfinite(means["loss"]):
-            raise StudyError(
-                f"{self.what}: the loss is {means['loss']} in epoch {epoch + 1}. The state after "
-                "the epoch before is kept; try a smaller training.lr"
-            )
-        return {
-            "epoch": epoch + 1,
-            "step": (epoch + 1) * n_steps,
-            **means,
-            **self._validation_accuracy(),
-            "lr": lr,
-            "images_per_s": round(n_steps * batch_size / seconds, 1),
-        }
 
-    def _step(self, lr: float) -> dict[str, Tensor]:
-        """Learn from one batch; return loss, its terms, and the share of right answers."""
-        frames, labels = self._batch()
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        with autocast(self.device):
-            scores = self.network(frames)
-            terms = loss_terms(scores, labels)
-        loss = sum(terms.values())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        right = (scores["combined"].detach().argmax(dim=1) == labels).float().mean()
-        shown = {f"loss_{name}": term.detach() for name, term in terms.items()}
-        return {"loss": loss.detach(), **shown, "train_accuracy": right}
+def _frames(
+    network: Network,
+    results: Results,
+    manifest: pd.DataFrame,
+    training: Training,
+    processes: Processes,
+) -> FrameCache:
+    """Open the frames; with several processes the first one makes them."""
+    if processes.is_first:
+        open_for(network, results, manifest, training, to_train=True)
+    processes.wait_for_all()
+    return open_for(network, results, manifest, training, to_train=True)
 
-    def _batch(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Draw a batch: the same moments, moved alike, in the version of every stream."""
-        training, n = self.training, self.training.batch_size
-        positions, labels = self.sampler.draw(n)
-        placement = draw_placement(n, training.image_size, training, self.generator)
-        frames = {}
-        for stream, condition in self.streams.items():
-            seen = torch.from_numpy(self.cache.frames[condition][positions])  # (B, S, S, 3)
-            seen = as_input(place(seen, placement), self.device)
-            frames[stream] = recolor(seen, training, self.generator)
-        return frames, torch.from_numpy(labels).to(self.device)
 
-    def _validation_accuracy(self) -> dict[str, float]:
-        reader = Reader(self.network, self.cache, self.device)
-        found = reader.validation_accuracy(self.facts["classes"], self.model.absent_part)
-        return {f"validation_{condition}": value for condition, value in found.items()}
+def _trained(loop: TrainingLoop, results: Results) -> tuple[dict[str, Tensor], int]:
+    """Train to the end; return the weights that are kept, and of which epoch they are."""
+    name, seed = loop.model.name, loop.facts["seed"]
+    check_can_decide(loop.training, len(loop.cache.of_split("validation")))
+    unfinished = _unfinished(results.checkpoint(name, seed))
+    if loop.processes.is_first:
+        sweep_partial_files(unfinished.parent)
+    loop.resume(unfinished)
+    loop.processes.wait_for_all()
+    loop.to_the_end(unfinished, results.learning_curve(name, seed))
+    weights, epoch = loop.final_weights()
+    if loop.processes.is_first:
+        log.info("%s: kept the weights of epoch %d", loop.what, epoch)
+    return weights, epoch
 
 
 def _training_key(study: Study, name: str, seed: int, manifest: pd.DataFrame) -> str:
@@ -225,8 +157,3 @@ def _training_key(study: Study, name: str, seed: int, manifest: pd.DataFrame) ->
 def _unfinished(final: Path) -> Path:
     """Return where the state after the last whole epoch is kept."""
     return final.with_name("unfinished.safetensors")
-
-
-def _write_curve(path: Path, curve: list[dict[str, float]]) -> None:
-    with whole_file(path) as partial:
-        pd.DataFrame(curve).to_csv(partial, index=False, lineterminator="\n")

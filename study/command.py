@@ -38,6 +38,9 @@ def step(
     with errors_in_words():
         study = load_study(study_file)
         results = Results(results_folder or Path("results") / study.name)
+        if is_beside_first():
+            yield study, results
+            return
         with only_writer(results.root):
             log_to_screen(name)
             _log_to_file(results.log, name)
@@ -92,10 +95,17 @@ def _in_run() -> bool:
     return IN_RUN in os.environ
 
 
+def is_beside_first() -> bool:
+    """Tell whether torchrun started this process beside a first one, which alone writes."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
 def stamp(results: Results, name: str, *paths: Path) -> None:
     """Note that a step is done; the workflow redoes what follows only if these hashes change."""
     from study.files import sha256_of, write_json
 
+    if is_beside_first():
+        return
     write_json(results.stamp(name), {path.name: sha256_of(path) for path in paths})
 
 
@@ -103,5 +113,5 @@ def say(line: str) -> None:
     """Print the line that ends a command; within a run it is one of the log's lines."""
     if _in_run():
         log.info(line)
-    else:
+    elif not is_beside_first():
         typer.echo(line)

@@ -22,9 +22,13 @@ from study.fields import (
     Masks,
     Model,
     Name,
+    Noise,
     Observers,
     Power,
+    Saliency,
+    Scoring,
     Section,
+    Session,
     Split,
     SyntheticData,
     Training,
@@ -53,6 +57,10 @@ class Study(Section):
     trials: Trials = Trials()
     training: Training = Training()
     models: list[Model] = Field([], description="the networks; may be empty")
+    scoring: Scoring = Scoring()
+    noise: Noise = Noise()
+    saliency: Saliency = Saliency()
+    session: Session = Session()
     observers: Observers = Observers()
     analysis: Analysis = Analysis()
     exclusions: Exclusions = Exclusions()
@@ -61,9 +69,15 @@ class Study(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
         names = [model.name for model in self.models]
-        if len(set(names)) < len(names):
-            raise ValueError(f"models: two models share a name: {names}")
-        reserved = {"human", "simulated"} & set(names)
+        networks = [*names, *self.scoring.outside]
+        if len(set(networks)) < len(networks):
+            raise ValueError(f"models, scoring.outside: two networks share a name: {networks}")
+        taken = {f"{name}_{way}" for name in networks for way in ("blank", "drop")} & set(networks)
+        if taken:
+            raise ValueError(
+                f"models: {sorted(taken)[0]!r} is how the other reading of a model is called"
+            )
+        reserved = {"human", "simulated"} & set(networks)
         if reserved:
             raise ValueError(f"models: {reserved.pop()!r} is a group of observers, not a model")
         if self.trials.actions == "margin" and self.trials.margin_model not in names:
@@ -86,6 +100,8 @@ class Study(Section):
                 "of the key points"
             )
         self._check_counts()
+        self._check_networks()
+        self._check_keys()
         return self
 
     def _check_counts(self) -> None:
@@ -104,6 +120,38 @@ class Study(Section):
                     f"train on; expected more than {held_out} (split.validation_clips + "
                     "split.test_clips)"
                 )
+
+    def _check_networks(self) -> None:
+        names = [model.name for model in self.models]
+        for section, asked in (("noise", self.noise.models), ("saliency", self.saliency.models)):
+            unknown = set(asked or []) - set(names)
+            if unknown:
+                raise ValueError(
+                    f"{section}.models: {sorted(unknown)[0]!r} is not a model of this study; "
+                    f"expected some of {names}"
+                )
+        for model in self.models:
+            try:
+                self.training_of(model)
+            except ValidationError as error:
+                lines = [
+                    f"models, {model.name!r}: training.{_line(problem, {})}"
+                    for problem in error.errors()
+                ]
+                raise ValueError("\n".join(lines)) from error
+
+    def _check_keys(self) -> None:
+        keys, n_choices = self.session.keys, self.trials.n_choices
+        if keys is not None and len(keys) != n_choices:
+            raise ValueError(
+                f"session.keys = {keys} are {len(keys)}; expected {n_choices}, one per choice "
+                "(trials.n_choices)"
+            )
+
+    def training_of(self, model: Model) -> Training:
+        """Return how one network is trained: [training] with the model's own fields."""
+        fields = {**self.training.model_dump(mode="json"), **model.training}
+        return Training.model_validate_json(json.dumps(fields, default=str))
 
     def _known_number_of_actions(self) -> int | None:
         """The number of actions as far as the study file alone tells it."""

@@ -7,6 +7,7 @@ EXTRA_OF = {
     "torch": "models",
     "torchvision": "models",
     "safetensors": "models",
+    "transformers": "video",
     "ultralytics": "models",
 }
 

@@ -32,7 +32,22 @@ def study_file_reference() -> str:
         if inner is not None:
             is_list = get_origin(field.annotation) is list
             parts.append(_section(f"[[{name}]]" if is_list else f"[{name}]", inner))
+            parts += _inner_sections(name, inner)
     return "\n".join(parts)
+
+
+def _inner_sections(name: str, section: type[Section]) -> list[str]:
+    """Return the sections within a section, other than the kinds of data set."""
+    inner = {
+        f"{name}.{field_name}": _section_class(field.annotation)
+        for field_name, field in section.model_fields.items()
+    }
+    return [
+        part
+        for path, found in inner.items()
+        if found is not None and found is not SourceFolder
+        for part in [_section(f"[{path}]", found), *_inner_sections(path, found)]
+    ]
 
 
 def _section(heading: str, section: type[Section]) -> str:
@@ -58,6 +73,8 @@ def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " or ".join(f"`{option}`" for option in arguments)
+    if annotation is Any:
+        return "value"
     if origin is Annotated:
         return _type(arguments[0])
     if origin is list:

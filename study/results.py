@@ -92,6 +92,11 @@ class Results:
         return self.root / "trials.csv"
 
     @property
+    def familiarisation(self) -> Path:
+        """The stills that every participant sees first."""
+        return self.root / "familiarisation.csv"
+
+    @property
     def balance(self) -> Path:
         """How balanced the lists are, in words."""
         return self.root / "balance.txt"
@@ -116,6 +121,47 @@ class Results:
     def logits(self, name: str, seed: int) -> Path:
         """Clip-level class scores of one network, a row per stimulus and way of reading it."""
         return self.root / "logits" / f"{name}-seed{seed}.parquet"
+
+    def scores(self, name: str, seed: int) -> Path:
+        """How well one network does, by version: accuracies, calibration and so on."""
+        return self.root / "scores" / f"{name}-seed{seed}.csv"
+
+    def score_confusions(self, name: str, seed: int) -> Path:
+        """What one network takes every action for, by version."""
+        return self.root / "scores" / "confusions" / f"{name}-seed{seed}.csv"
+
+    def reliability(self, name: str, seed: int) -> Path:
+        """How often one network is right by how sure it is, by version."""
+        return self.root / "scores" / "reliability" / f"{name}-seed{seed}.csv"
+
+    def score_parts(self, name: str, seed: int) -> Path:
+        """Scores of single versions, while a network is being scored."""
+        return self.root / "logits" / f"{name}-seed{seed}.parts"
+
+    def features(self, name: str, seed: int) -> Path:
+        """What the layers of one network put out, a Parquet file per layer."""
+        return self.root / "features" / f"{name}-seed{seed}"
+
+    def saliency(self, name: str, seed: int) -> Path:
+        """Where one network looks, by test clip and version."""
+        return self.root / "saliency" / f"{name}-seed{seed}.csv"
+
+    def saliency_pictures(self, name: str, seed: int) -> Path:
+        """The frames and maps of the figure of where one network looks."""
+        return self.root / "saliency" / f"{name}-seed{seed}.npz"
+
+    @property
+    def noise(self) -> Path:
+        """Versions made of spoiled masks, and how networks do on them."""
+        return self.root / "noise"
+
+    def noise_level(self, kind: str, level: float) -> Results:
+        """Return the results folder of one kind and level of noise: test clips, scored."""
+        return Results(self.noise / f"{kind}-{level:g}")
+
+    def noise_curve(self, name: str, seed: int) -> Path:
+        """How well one network does at every kind and level of noise."""
+        return self.noise / f"{name}-seed{seed}.csv"
 
     @property
     def margins(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 from study.config import Study
 from study.errors import check_one_of
 from study.files import sha256_of, write_if_changed
+from study.model_files import model_files
 from study.results import Results
 
 # Fields that say how to compute, not what: a change of them does not redo a step.
@@ -21,7 +22,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "frames": (),
     "plan": ("seed", "trials"),
     "train": ("training",),
-    "score": (),
+    "score": ("scoring",),
+    # Both read trained networks; the masks are spoiled and the versions made anew for the first.
+    "noise": ("seed", "noise", "scoring", "versions", "masks"),
+    "saliency": ("saliency",),
+    # Simulated observers go through the session; its pages and screens change no answer.
     "simulate": ("seed", "observers"),
     "fit": ("analysis", "exclusions"),
     "power": ("seed", "trials", "observers", "analysis", "power"),
@@ -51,15 +56,37 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
             if path is not None and path.is_file()
         }
     if step == "frames":
-        settings["image_size"] = study.training.image_size
+        settings["networks"] = sorted(
+            {
+                (
+                    model.architecture,
+                    training.image_size,
+                    training.flow,
+                    str(training.flow_weights),
+                    model.soft_mask.supervised,
+                )
+                for model in study.models
+                for training in [study.training_of(model)]
+            }
+        )
     for name, fields in HOW_NOT_WHAT.items():
         if isinstance(settings.get(name), dict):
             settings[name] = {k: v for k, v in settings[name].items() if k not in fields}
     if model is not None:
-        own = study.model(model).model_dump(mode="json")
-        # How an absent part is read matters to scoring alone.
-        dropped = {"seeds"} | ({"absent_part"} if step == "train" else set())
-        settings["model"] = {key: value for key, value in own.items() if key not in dropped}
+        own = study.model(model)
+        dropped = {"seeds", "training"}
+        if step == "train":
+            # How an absent part is read matters to scoring alone.
+            dropped |= {"absent_part", "labels"}
+            in_force = study.training_of(own).model_dump(mode="json")
+            unimportant = HOW_NOT_WHAT["training"]
+            settings["training"] = {k: v for k, v in in_force.items() if k not in unimportant}
+        fields = own.model_dump(mode="json")
+        settings["model"] = {key: value for key, value in fields.items() if key not in dropped}
+        settings["files"] = {file: sha256_of(path) for file, path in model_files(own).items()}
+        flow_weights = study.training_of(own).flow_weights
+        if flow_weights is not None and flow_weights.is_file():
+            settings["files"]["flow_weights"] = sha256_of(flow_weights)
     return settings
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from study.config import Study
 from study.errors import StudyError, missing_package
+from study.own_code import WORKING_DIRECTORY, working_directory
 from study.results import Results
 
 SNAKEFILE = Path(__file__).resolve().parent.parent / "Snakefile"
@@ -38,7 +39,9 @@ def run_workflow(
         *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),
         *("--quiet", "all"),
     ]
-    workflow = subprocess.Popen(command, env=os.environ | environment)
+    # The user's own code and folders are sought where the user is, not where the steps work.
+    here = {WORKING_DIRECTORY: str(working_directory())}
+    workflow = subprocess.Popen(command, env=os.environ | here | environment)
     try:
         code = workflow.wait()
     except KeyboardInterrupt:

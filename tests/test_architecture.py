@@ -18,11 +18,12 @@ MAY_IMPORT = {
 }
 # package -> where it may be imported; a prefix of the path inside the repository
 ONLY_IN = {
-    "psychopy": ("behavior/",),
+    "psychopy": ("behavior/window.py",),
     "ultralytics": ("stimuli/segment",),
     "torch": ("models/", "stimuli/segment", "stimuli/inpainting/torchscript"),
     "torchvision": ("models/",),
     "timm": ("models/",),
+    "transformers": ("models/hugging_face",),
     "matplotlib": ("analysis/", "stimuli/contact_sheet"),
     "seaborn": ("analysis/", "stimuli/contact_sheet"),
     "statsmodels": ("analysis/",),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stimuli.parallel import BatchError
 from study.errors import StudyError
-from study.files import sha256_of
+from study.own_code import code_sha256, named_code
+
+FIELD, EXPECTED = "masks.segmenter", "module:function"
 
 
 def segmenter_sha256(name: str) -> str:
@@ -29,7 +27,10 @@ def segmenter_sha256(name: str) -> str:
     StudyError
         When there is no such module.
     """
-    return sha256_of(_module_file(name))
+    try:
+        return code_sha256(FIELD, name, EXPECTED)
+    except StudyError as error:
+        raise BatchError(str(error)) from error
 
 
 def load_segmenter(name: str) -> Callable[[np.ndarray], Any]:
@@ -40,19 +41,13 @@ def load_segmenter(name: str) -> Callable[[np.ndarray], Any]:
     StudyError
         When the module is missing or fails on import, or has no such function.
     """
-    file = _module_file(name)
-    module_name, function_name = name.split(":")
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # the user's code may raise anything
-        raise BatchError(
-            f"masks.segmenter = {name!r}: importing {file} failed: {_said(error)}"
-        ) from error
-    function = getattr(module, function_name, None)
+        function = named_code(FIELD, name, EXPECTED)
+    except StudyError as error:
+        raise BatchError(str(error)) from error
     if not callable(function):
         raise BatchError(
-            f"masks.segmenter = {name!r}: expected a function {function_name!r} in {file}, "
-            f"found {'none' if function is None else type(function).__name__}"
+            f"{FIELD} = {name!r}: expected a function, found {type(function).__name__}"
         )
     return function
 
@@ -76,27 +71,10 @@ def masks_of_own_segmenter(name: str, frames_thwc: np.ndarray) -> np.ndarray:
     try:
         masks = np.asarray(function(frames_thwc))
     except Exception as error:
-        raise StudyError(f"masks.segmenter = {name!r} failed: {_said(error)}") from error
+        said = f"{type(error).__name__}: {error}"
+        raise StudyError(f"{FIELD} = {name!r} failed: {said}") from error
     _check(name, masks, frames_thwc.shape[:3])
     return masks > 0
-
-
-def _module_file(name: str) -> Path:
-    module_name = name.split(":")[0]
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.append(folder)
-    try:
-        importlib.invalidate_caches()
-        spec = importlib.util.find_spec(module_name)
-    except (ModuleNotFoundError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-        raise BatchError(
-            f"masks.segmenter = {name!r}: no module {module_name!r} in {folder} or among the "
-            "installed packages; expected module:function"
-        )
-    return Path(spec.origin)
 
 
 def _check(name: str, masks: np.ndarray, expected: tuple[int, ...]) -> None:
@@ -115,7 +93,3 @@ def _check(name: str, masks: np.ndarray, expected: tuple[int, ...]) -> None:
             f"masks.segmenter = {name!r}: {int(np.isnan(masks).sum())} NaN values, the first in "
             f"frame {frame}"
         )
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

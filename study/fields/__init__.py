@@ -13,7 +13,9 @@ from study.fields.data import (
     Split,
     SyntheticData,
 )
-from study.fields.models import Model, Training
+from study.fields.models import Model, SoftMask, Training
+from study.fields.scoring import Noise, NoiseKind, Saliency, Scoring
+from study.fields.session import Session
 from study.fields.trials import Observers, Trials
 from study.fields.versions import Audit, AuditedFill, Versions
 
@@ -30,10 +32,16 @@ __all__ = [
     "Masks",
     "Model",
     "Name",
+    "Noise",
+    "NoiseKind",
     "Observers",
     "Power",
+    "Saliency",
+    "Scoring",
     "Section",
+    "Session",
     "Share",
+    "SoftMask",
     "SourceFolder",
     "Split",
     "SyntheticData",

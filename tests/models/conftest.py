@@ -48,7 +48,7 @@ def small_study(**training: object) -> Study:
         "flip": True,
         "shift": 0.1,
         "device": "cpu",
-        "threads": 2,
+        "threads": 1,
     }
     return Study.model_validate(
         {

@@ -20,7 +20,7 @@ FACTS = {"architecture": "baseline", "classes": ["bow", "wave"]}
 @pytest.fixture
 def network() -> torch.nn.Module:
     model = Model(name="whole", architecture="baseline", backbone="tiny")
-    return build_network(model, 2, seed=0)
+    return build_network(model, 2, 32, seed=0)
 
 
 @pytest.fixture
@@ -92,6 +92,6 @@ def test_another_network_or_other_classes_are_named(
 
 def test_weights_of_another_shape_are_an_error(saved: Path) -> None:
     model = Model(name="whole", architecture="baseline", backbone="tiny")
-    wider = build_network(model, 3, seed=0)
+    wider = build_network(model, 3, 32, seed=0)
     with pytest.raises(StudyError, match="its weights do not fit"):
         load_weights(wider, read_checkpoint(saved), FACTS)

@@ -4,109 +4,236 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from models.architectures import ARCHITECTURES, build_network, trained_on
-from models.backbones import backbone_names, build_backbone
-from models.baseline import Baseline
+from models.architectures import build_network, check_versions
 from models.devices import pick_device
-from models.domainnet import DomainNet
-from models.loss import loss_terms
+from models.domainnet import EXCHANGED, OWN
+from models.loss import IGNORED, loss_terms
+from models.network import Network
 from models.optimization import learning_rate
-from models.readings import LENT_BACKGROUND
-from study.conditions import MAIN_CONDITIONS
+from models.views import LENT_BACKGROUND
+from study.conditions import CONDITIONS, MAIN_CONDITIONS
 from study.errors import StudyError
 from study.fields import Model, Training
 
 N_CLASSES = 7
+SIDE = 32
+PICTURE_NETWORKS = (
+    "baseline",
+    "baseline_wide",
+    "mixed",
+    "domainnet",
+    "domainnet_random",
+    "domainnet_swapped",
+    "two_streams",
+)
 
 
-def _model(architecture: str, backbone: str = "tiny") -> Model:
-    return Model(name="network", architecture=architecture, backbone=backbone)
+def _model(architecture: str, backbone: str = "tiny", **fields: object) -> Model:
+    return Model(name="network", architecture=architecture, backbone=backbone, **fields)
 
 
-@pytest.mark.parametrize("backbone", ["tiny", "resnet18"])
-@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
-def test_every_output_scores_every_class(architecture: str, backbone: str) -> None:
-    network = build_network(_model(architecture, backbone), N_CLASSES, seed=0)
-    frames = {name: torch.rand(2, 3, 32, 32) for name in network.streams}
-    scores = network(frames)
+def _network(architecture: str, seed: int = 0, **fields: object) -> Network:
+    return build_network(_model(architecture, **fields), N_CLASSES, SIDE, seed)
+
+
+def _frames(streams: Iterable[str]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    return {name: torch.rand(2, 3, SIDE, SIDE, generator=generator) for name in streams}
+
+
+@pytest.mark.parametrize("architecture", PICTURE_NETWORKS)
+def test_every_output_scores_every_class(architecture: str) -> None:
+    network = _network(architecture)
+    scores = network(_frames(network.trained_on[0]))
     assert "combined" in scores
-    assert all(out.shape == (2, N_CLASSES) for out in scores.values())
+    assert all(out.shape == (2, N_CLASSES) for out in scores.values() if out.ndim)
 
 
-def test_unknown_backbone_lists_the_names() -> None:
-    with pytest.raises(StudyError, match=r"'resnet19'; expected one of 'tiny', .*'resnet50'"):
-        build_backbone("resnet19", N_CLASSES)
-    assert {"resnet18", "resnet34", "resnet50", "resnet101"} < set(backbone_names())
+@pytest.mark.parametrize("architecture", PICTURE_NETWORKS)
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_every_reading_can_be_read(architecture: str, condition: str) -> None:
+    network = _network(architecture).eval()
+    for reading in network.readings(condition).values():
+        assert network(_frames(reading))["combined"].shape == (2, N_CLASSES)
 
 
 def test_weights_follow_from_the_seed_and_leave_the_global_generator_alone() -> None:
     before = torch.random.get_rng_state()
-    first, again, other = (
-        build_network(_model("domainnet"), N_CLASSES, seed).state_dict() for seed in (3, 3, 4)
-    )
+    first, again, other = (_network("domainnet", seed).state_dict() for seed in (3, 3, 4))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
-    weight = "body.1.head.weight"
+    weight = "streams.body.head.weight"
     assert not torch.equal(first[weight], other[weight])
     assert not torch.equal(first[weight], first[weight.replace("body", "background")])
 
 
 def test_domainnet_sums_the_streams_that_are_given() -> None:
-    network = build_network(_model("domainnet"), N_CLASSES, seed=0).eval()
-    body, background = torch.rand(2, 2, 3, 32, 32)
-    both = network({"body": body, "background": background})
+    network = _network("domainnet").eval()
+    frames = _frames(["body", "background"])
+    both = network(frames)
     torch.testing.assert_close(both["combined"], both["body"] + both["background"])
-    alone = network({"body": body})
+    alone = network({"body": frames["body"]})
     assert set(alone) == {"body", "combined"}
     torch.testing.assert_close(alone["combined"], both["body"])
 
 
 def test_a_stream_does_not_learn_from_the_loss_of_the_other() -> None:
-    network = build_network(_model("domainnet"), N_CLASSES, seed=0)
-    frames = {name: torch.rand(2, 3, 32, 32) for name in network.streams}
-    loss_terms(network(frames), torch.tensor([1, 2]))["body"].backward()
-    assert all(weight.grad is not None for weight in network.body.parameters())
-    assert all(weight.grad is None for weight in network.background.parameters())
+    network = _network("domainnet")
+    loss_terms(network(_frames(OWN)), torch.tensor([1, 2]))["body"].backward()
+    body, background = network.streams["body"], network.streams["background"]
+    assert all(weight.grad is not None for weight in body.parameters())
+    assert all(weight.grad is None for weight in background.parameters())
+
+
+def test_the_product_answers_as_the_sum_does_and_the_mixture_does_not() -> None:
+    frames = _frames(OWN)
+    probabilities = {}
+    for fusion in ("sum", "product", "mixture"):
+        network = _network("domainnet", fusion=fusion).eval()
+        found = network(frames)
+        probabilities[fusion] = found["combined"].softmax(dim=1)
+    torch.testing.assert_close(probabilities["product"], probabilities["sum"])
+    mean = (found["body"].softmax(dim=1) + found["background"].softmax(dim=1)) / 2
+    torch.testing.assert_close(probabilities["mixture"], mean)
+
+
+def test_learned_weights_start_as_the_sum_and_learn() -> None:
+    frames, labels = _frames(OWN), torch.tensor([1, 2])
+    network = _network("domainnet", fusion="weights").eval()
+    torch.testing.assert_close(
+        network(frames)["combined"], _network("domainnet").eval()(frames)["combined"]
+    )
+    loss_terms(network(frames), labels)["combined"].backward()
+    assert all(weight.grad.abs() > 0 for weight in network.fusion.log_weights.values())
+
+
+def test_a_perceptron_cannot_leave_a_stream_out() -> None:
+    network = _network("domainnet", fusion="mlp").eval()
+    assert set(network.readings("body_only")) == {"blank"}
+    frames = _frames(OWN)
+    before = network(frames)["combined"]
+    # It reads features: the classifiers of the streams do not matter to it.
+    torch.nn.init.zeros_(network.streams["body"].head.weight)
+    torch.testing.assert_close(network(frames)["combined"], before)
+
+
+def test_temperature_divides_a_streams_scores_before_fusion() -> None:
+    frames = _frames(OWN)
+    cooled = _network("domainnet", temperature={"body": 4.0}).eval()(frames)
+    torch.testing.assert_close(cooled["combined"], cooled["body"] / 4 + cooled["background"])
+
+
+@pytest.mark.parametrize("field", ["losses", "temperature"])
+def test_an_unknown_stream_in_the_settings_is_named(field: str) -> None:
+    with pytest.raises(StudyError, match="'hands'; domainnet has the streams"):
+        _network("domainnet", **{field: {"hands": 1.0}})
+
+
+def test_the_wide_baseline_has_as_many_parameters_as_two_backbones() -> None:
+    n_wide, n_one = (
+        sum(weight.numel() for weight in _network(name).whole.backbone.parameters())
+        for name in ("baseline_wide", "baseline")
+    )
+    assert n_wide == pytest.approx(2 * n_one, rel=0.02)
 
 
 def test_readings_of_every_version() -> None:
+    whole, parts = _network("baseline"), _network("domainnet")
     for condition in MAIN_CONDITIONS:
-        assert Baseline.readings(condition) == {"plain": {"whole": condition}}
-    parts = {"body": "body_only", "background": "background_only"}
-    assert DomainNet.readings("body_background") == {"blank": parts, "drop": parts}
-    assert DomainNet.readings("body_only") == {
+        assert whole.readings(condition) == {"plain": {"whole": condition}}
+    assert parts.readings("body_background") == {"blank": OWN, "drop": OWN}
+    assert parts.readings("body_only") == {
         "blank": {"body": "body_only", "background": "blank"},
         "drop": {"body": "body_only"},
     }
-    assert DomainNet.readings("background_only") == {
+    assert parts.readings("background_only") == {
         "blank": {"body": "blank", "background": "background_only"},
         "drop": {"background": "background_only"},
     }
 
 
 def test_readings_of_the_further_versions() -> None:
-    assert DomainNet.readings("silhouette")["drop"] == {"body": "silhouette"}
-    assert DomainNet.readings("point_light")["blank"] == {
+    network = _network("domainnet")
+    assert network.readings("silhouette")["drop"] == {"body": "silhouette"}
+    assert network.readings("point_light")["blank"] == {
         "body": "point_light",
         "background": "blank",
     }
-    assert DomainNet.readings("swapped_background")["drop"] == {
+    assert network.readings("swapped_background")["drop"] == {
         "body": "body_only",
         "background": LENT_BACKGROUND,
     }
     # Their parts are not made one by one.
-    assert DomainNet.readings("blurred_background") == {}
-    assert DomainNet.readings("inpaint_control") == {}
+    assert network.readings("blurred_background") == {}
+    assert network.readings("inpaint_control") == {}
+
+
+def test_readings_of_the_controls() -> None:
+    assert _network("two_streams").readings("body_only") == {
+        "plain": {"first": "body_only", "second": "body_only"}
+    }
+    exchanged = _network("domainnet_swapped")
+    assert exchanged.trained_on == (OWN,)
+    assert exchanged.readings("body_background")["drop"] == EXCHANGED
+    assert exchanged.readings("body_only")["drop"] == {"background": "body_only"}
+    assert _network("domainnet_random").trained_on == (OWN, EXCHANGED)
+    assert {each["whole"] for each in _network("mixed").trained_on} == set(MAIN_CONDITIONS)
 
 
 def test_a_version_that_training_needs_is_named() -> None:
     with pytest.raises(StudyError, match="needs the version 'background_only'"):
-        trained_on(_model("domainnet"), ["body_background", "body_only"])
+        check_versions(_model("domainnet"), ["body_background", "body_only"])
+
+
+def test_a_network_of_ones_own_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_networks.py").write_text(
+        "from models.streams import OneStream\n"
+        "class BodyNet(OneStream):\n"
+        "    trained_on = ({'whole': 'body_only'},)\n"
+        "class NoNet:\n"
+        "    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    network = _network("my_networks:BodyNet")
+    assert network(_frames(["whole"]))["combined"].shape == (2, N_CLASSES)
+    for name, said in {
+        "my_networks:NoNet": "expected a class derived from Network",
+        "my_networks:Absent": "has no",
+        "no_such_module:Net": "no_such_module",
+    }.items():
+        with pytest.raises(StudyError, match=said):
+            _network(name)
+
+
+def test_an_unknown_architecture_lists_the_names() -> None:
+    with pytest.raises(StudyError, match=r"'domainet'; expected one of 'baseline'"):
+        _network("domainet")
+
+
+def test_terms_are_weighted_ignored_and_switched_off() -> None:
+    labels = torch.tensor([0, 1])
+    scores = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    each = -scores.log_softmax(dim=1).diagonal()
+    outputs = {"body": scores, "background": scores, "combined": scores, "mask": torch.tensor(0.3)}
+    terms = loss_terms(
+        outputs,
+        {"body": torch.tensor([0, IGNORED]), "background": labels, "combined": labels},
+        {"combined": 0.5, "background": 0.0},
+    )
+    assert set(terms) == {"body", "combined", "mask"}
+    torch.testing.assert_close(terms["body"], each[0])
+    torch.testing.assert_close(terms["combined"], each.mean() / 2)
+    assert terms["mask"] == outputs["mask"]
 
 
 def test_loss_is_one_cross_entropy_per_output() -> None:

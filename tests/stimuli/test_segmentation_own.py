@@ -65,9 +65,9 @@ def test_missing_modules_and_functions_are_named(module) -> None:
     with pytest.raises(StudyError, match=r"no module 'not_there\.below'"):
         segmenter_sha256("not_there.below:find")
     name = module("find = 3\n")
-    with pytest.raises(StudyError, match=r"expected a function 'find' in .*found int"):
+    with pytest.raises(StudyError, match=r"expected a function, found int"):
         load_segmenter(f"{name}:find")
-    with pytest.raises(StudyError, match=r"'look'.*found none"):
+    with pytest.raises(StudyError, match=r"\.py has no function 'look'"):
         load_segmenter(f"{name}:look")
 
 

@@ -12,6 +12,8 @@ import yaml
 from study.config import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
+# The extras that a full installation has.
+INSTALLED = ("lab", "models", "video", "dev")
 SHIPPED = sorted((ROOT / "studies").glob("*.toml"))
 
 
@@ -44,7 +46,7 @@ def test_environment_yml_names_the_requirements_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     expected = requirement_names(
-        project["dependencies"] + extras["lab"] + extras["models"] + extras["dev"]
+        [*project["dependencies"], *(line for name in INSTALLED for line in extras[name])]
     )
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
@@ -56,7 +58,7 @@ def test_environment_yml_names_the_requirements_of_pyproject() -> None:
 def test_every_requirement_has_a_tested_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["lab"] + extras["models"] + extras["dev"]
+    wanted = [*project["dependencies"], *(line for name in INSTALLED for line in extras[name])]
     constraints = (ROOT / "constraints.txt").read_text()
     tested = {
         line.split("==")[0].lower().replace("_", "-")

@@ -1,0 +1,256 @@
+"""Training batches: drawn, fetched and changed ahead of their use, so that the network never waits.
+
+Frames travel as bytes and become numbers on the device. A thread fetches them; on a CPU it also
+makes the changes, on other devices these are queued there between the network's steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.augment import place, recolor
+from models.backbones import as_input
+from models.draws import Drawer, Draws, is_colored, partners
+from models.frames import FrameCache
+from models.loss import IGNORED
+from models.network import COMBINED, Network
+from models.prefetch import prefetched
+from models.views import BLANK, Reading, flow_of, is_flow
+
+# Frames stay on the device where they take at most this share of its free memory.
+SHARE_OF_MEMORY = 0.25
+FRAMES_PER_COPY = 4096
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a batch, ready for the network.
+
+    Attributes
+    ----------
+    step : int
+    frames : dict of str to Tensor
+        By stream: (B, 3, S, S) in 0..1; (B, T, 3, S, S) for networks of clips.
+    labels : dict of str to Tensor
+        By term, "combined" standing for all that are not there: classes (B,), or shares of
+        classes (B, n_classes).
+    counted : dict of str to float
+        Likewise: how many frames of the whole batch the term counts.
+    share : float
+        Of these rows in the whole batch.
+    """
+
+    step: int
+    frames: dict[str, Tensor]
+    labels: dict[str, Tensor]
+    counted: dict[str, float]
+    share: float
+
+
+class HostFrames:
+    """Frames that are read from memory or disk when they are needed, in the thread that fetches."""
+
+    def __init__(self, cache: FrameCache, device: torch.device) -> None:
+        self.cache, self.device = cache, device
+        # Copies run beside the computation, which is on another stream.
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def send(self, view: str, positions: np.ndarray) -> Tensor:
+        """Bring pixels (n, [T,] S, S, 3) uint8 to the device; they are there on return."""
+        pixels = torch.from_numpy(self.cache.take(view, positions))
+        if self._stream is None:
+            return pixels.to(self.device)
+        with torch.cuda.stream(self._stream):
+            sent = pixels.pin_memory().to(self.device, non_blocking=True)
+        self._stream.synchronize()
+        return sent
+
+    def receive(self, sent: Tensor) -> Tensor:
+        """Take over what `send` brought, in the thread that computes."""
+        if self._stream is not None:
+            # The allocator must not give this memory away while this thread's stream reads it.
+            sent.record_stream(torch.cuda.current_stream(self.device))
+        return sent
+
+
+class DeviceFrames(HostFrames):
+    """Frames that lie on the device from the start: what travels is where they are."""
+
+    def __init__(self, cache: FrameCache, device: torch.device, views: Iterable[str]) -> None:
+        super().__init__(cache, device)
+        clips = cache.of_split("train")
+        self.first = int(clips["start"].min())
+        stop = int((clips["start"] + clips["n_frames"]).max())
+        self.frames = {}
+        for view in views:
+            shape = (stop - self.first, cache.side, cache.side, 3)
+            self.frames[view] = torch.empty(shape, dtype=torch.uint8, device=device)
+            for start in range(self.first, stop, FRAMES_PER_COPY):
+                positions = np.arange(start, min(start + FRAMES_PER_COPY, stop))
+                taken = torch.from_numpy(cache.take(view, positions))
+                self.frames[view][start - self.first :][: len(taken)] = taken.to(device)
+
+    def send(self, view: str, positions: np.ndarray) -> Tensor:
+        places = torch.from_numpy(positions - self.first).to(self.device)
+        return self.frames[view][places]
+
+    def receive(self, sent: Tensor) -> Tensor:
+        return sent
+
+
+def frames_for(device: torch.device, cache: FrameCache, views: Iterable[str]) -> HostFrames:
+    """Return the source of a training's frames: on the device where they fit, on CUDA."""
+    views = list(views)
+    if device.type != "cuda":
+        return HostFrames(cache, device)
+    n_frames = int(cache.of_split("train")["n_frames"].sum())
+    needed = len(views) * n_frames * cache.side**2 * 3
+    free, _ = torch.cuda.mem_get_info(device)
+    if needed > SHARE_OF_MEMORY * free:
+        return HostFrames(cache, device)
+    return DeviceFrames(cache, device, views)
+
+
+def _on_one_core(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Let the thread that makes batches start no further ones.
+
+    With several, it and the network's own threads wait for each other's cores: on a busy machine
+    training was tens of times slower.
+    """
+    torch.set_num_threads(1)  # of the calling thread
+    yield from batches
+
+
+def trained_views(network: Network, with_blank: bool) -> list[str]:
+    """Return the views that training batches show."""
+    views = {view for reading in network.trained_on for view in reading.values()}
+    blanks = {flow_of(BLANK) if is_flow(view) else BLANK for view in views}
+    return sorted(views | (blanks if with_blank else set()))
+
+
+class Batches:
+    """Makes the batches of a training, this process's rows of each.
+
+    Parameters
+    ----------
+    network : Network
+        For what its streams see.
+    drawer : Drawer
+    source : HostFrames
+    rows : slice
+        Of each batch.
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        drawer: Drawer,
+        source: HostFrames,
+        rows: slice,
+        device: torch.device,
+    ) -> None:
+        self.trained_on: tuple[Reading, ...] = network.trained_on
+        self.n_classes = network.n_classes
+        self.drawer, self.source, self.rows, self.device = drawer, source, rows, device
+
+    def run(self, steps: range) -> Iterator[Batch]:
+        """Yield the batches of some steps, made ahead by a thread."""
+        if self.device.type == "cpu":
+            yield from prefetched(
+                _on_one_core(self._finished(*raw) for raw in self._fetched(steps))
+            )
+            return
+        for raw in prefetched(self._fetched(steps)):
+            yield self._finished(*raw)
+
+    def _fetched(self, steps: range) -> Iterator[tuple[int, Draws, dict[str, Tensor]]]:
+        """Bring the pixels of every step; what two streams see alike, once."""
+        for step in steps:
+            draws = self.drawer.at(step)
+            here = draws.rows(self.rows)
+            pixels: dict[str, Tensor] = {}
+            for stream in self.trained_on[0]:
+                key = self._key(stream)
+                if key not in pixels:
+                    pixels[key] = self._pixels(stream, here)
+            for stream, lacks in here.lacking.items():
+                if lacks.any():
+                    blank = self._blank(stream)
+                    pixels[f"{stream} lacks"] = self.source.send(blank, here.positions[lacks])
+            yield step, draws, pixels
+
+    def _pixels(self, stream: str, draws: Draws) -> Tensor:
+        """Fetch what one stream sees, each frame by the reading that is drawn for it."""
+        views = [reading[stream] for reading in self.trained_on]
+        if len(set(views)) == 1:
+            return self.source.send(views[0], draws.positions)
+        order = np.argsort(draws.reading, kind="stable")
+        parts = [
+            self.source.send(view, draws.positions[draws.reading == index])
+            for index, view in enumerate(views)
+            if (draws.reading == index).any()
+        ]
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.device)]
+
+    def _finished(self, step: int, draws: Draws, pixels: dict[str, Tensor]) -> Batch:
+        """Place, colour and mix the frames, and put the blank ones in."""
+        here = draws.rows(self.rows)
+        pixels = {key: self.source.receive(sent) for key, sent in pixels.items()}
+        placed = {
+            self._key(stream): place(
+                pixels[self._key(stream)], here.placement, is_flow(self.trained_on[0][stream])
+            )
+            for stream in self.trained_on[0]
+        }
+        frames = {}
+        for stream in self.trained_on[0]:
+            seen = self._changed(stream, placed[self._key(stream)], here)
+            if f"{stream} lacks" in pixels:
+                where = torch.from_numpy(np.flatnonzero(here.lacking[stream])).to(self.device)
+                blank = as_input(pixels[f"{stream} lacks"], self.device)
+                seen.index_copy_(0, where, blank)
+            frames[stream] = seen
+        labels, counted = self._labels(draws)
+        return Batch(step, frames, labels, counted, len(here.labels) / len(draws.labels))
+
+    def _changed(self, stream: str, pixels: Tensor, draws: Draws) -> Tensor:
+        """Turn pixels into numbers, colour and mix them."""
+        seen = as_input(pixels, self.device)
+        if is_colored(self.trained_on[0][stream]):
+            n_at_once = 1 if seen.ndim == 4 else seen.shape[1]
+            flat = seen.flatten(0, seen.ndim - 4)
+            seen = recolor(flat, draws.coloring[stream].repeated(n_at_once)).view(seen.shape)
+        if draws.share < 1:
+            other = torch.from_numpy(partners(len(seen))).to(self.device)
+            seen = torch.lerp(seen[other], seen, draws.share)
+        return seen
+
+    def _labels(self, draws: Draws) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return the labels of these rows by term, and what the term counts of the batch."""
+        all_there = np.zeros(len(draws.labels), bool)
+        labels, counted = {}, {}
+        for term, lacks in {COMBINED: all_there, **draws.lacking}.items():
+            counted[term] = float((~lacks).sum())
+            kept = torch.from_numpy(~lacks[self.rows])
+            target = self._target(torch.from_numpy(draws.labels[self.rows]), kept, draws.share)
+            labels[term] = target.to(self.device, non_blocking=True)
+        return labels, counted
+
+    def _target(self, classes: Tensor, kept: Tensor, share: float) -> Tensor:
+        """Return classes, or shares of classes where frames are mixed; nothing where not kept."""
+        if share == 1:
+            return classes.where(kept, IGNORED)
+        one_hot = nn.functional.one_hot(classes, self.n_classes).float()
+        return torch.lerp(one_hot[partners(len(classes))], one_hot, share) * kept[:, None]
+
+    def _key(self, stream: str) -> str:
+        return " | ".join(reading[stream] for reading in self.trained_on)
+
+    def _blank(self, stream: str) -> str:
+        return flow_of(BLANK) if is_flow(self.trained_on[0][stream]) else BLANK
