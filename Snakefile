@@ -29,6 +29,14 @@ def seeds_of_margin_model(wildcards):
     return [f"steps/train-{model.name}-seed{seed}.done.json" for seed in model.seeds]
 
 
+def stamps_of(step, section):
+    """The stamps of a step that is done for some networks, where the study asks for it."""
+    if not section.run:
+        return []
+    chosen = [m for m in STUDY.models if section.models is None or m.name in section.models]
+    return [f"steps/{step}-{m.name}-seed{seed}.done.json" for m in chosen for seed in m.seeds]
+
+
 rule all:
     input:
         "steps/report.done.json",
@@ -124,6 +132,33 @@ rule score:
         "{BODYSCENE} score {WHERE} --model {wildcards.model} --seed {wildcards.seed}"
 
 
+rule saliency:
+    input:
+        "steps/train-{model}-seed{seed}.done.json",
+        "steps/stimuli.done.json",
+        "steps/saliency.json",
+    output:
+        "steps/saliency-{model}-seed{seed}.done.json",
+    threads: min(STUDY.training.threads or workflow.cores, workflow.cores)
+    shell:
+        "{BODYSCENE} saliency {WHERE} --model {wildcards.model} --seed {wildcards.seed}"
+
+
+# One job for all networks: they are scored on the same spoiled stimuli.
+rule noise:
+    input:
+        stamps_of("train", STUDY.noise),
+        stamps_of("score", STUDY.noise),
+        "steps/stimuli.done.json",
+        "steps/choices.done.json",
+        "steps/noise.json",
+    output:
+        stamps_of("noise", STUDY.noise),
+    threads: workflow.cores
+    shell:
+        "{BODYSCENE} noise {WHERE} --cores {threads}"
+
+
 rule simulate:
     input:
         "steps/plan.done.json",
@@ -138,6 +173,8 @@ rule fit:
     input:
         expand("steps/score-{network}.done.json", network=NETWORKS),
         "steps/simulate.done.json" if STUDY.observers.simulate else [],
+        stamps_of("saliency", STUDY.saliency),
+        stamps_of("noise", STUDY.noise),
         "steps/plan.done.json",
         "steps/fit.json",
     output:

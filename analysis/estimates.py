@@ -15,9 +15,12 @@ from analysis.exclusions import apply_exclusions
 from analysis.groups import Group, groups_of
 from analysis.hypotheses import hypothesis_tables
 from analysis.mixed_model import fit_mixed_model
+from analysis.networks import networks_table
+from analysis.noise import noise_table
 from analysis.patterns import pattern_table
 from analysis.reaction_times import reaction_time_tables
 from analysis.responses import read_responses
+from analysis.saliency import saliency_table
 from study.config import Study
 from study.files import whole_file, write_text
 from study.results import Results
@@ -33,7 +36,9 @@ def fit_study(study: Study, results: Results) -> Path:
     """Write every table of estimates into the results' analysis folder.
 
     accuracy.csv, accuracy_by_observer.csv, pattern_distance.csv, mixed_effects.csv (and .txt),
-    marginal_means.csv, random_effects.csv, contrasts.csv, confusions.csv, exclusions.csv, the
+    marginal_means.csv, random_effects.csv, contrasts.csv, confusions.csv, exclusions.csv,
+    networks.csv (every metric of the networks' scores), saliency.csv (without rows where no network
+    was looked at), the
     tables of `analysis.hypotheses.hypothesis_tables`, `analysis.alignment.alignment_tables` and
     `analysis.reaction_times.reaction_time_tables`, and notes.txt with what was left out.
 
@@ -48,7 +53,7 @@ def fit_study(study: Study, results: Results) -> Path:
         When responses contradict the study; see `analysis.responses.read_responses`.
     """
     responses = read_responses(study, results)
-    kept = apply_exclusions(study, responses.table)
+    kept = apply_exclusions(study, responses.table, responses.catch)
     notes = [*responses.notes, *kept.notes]
     for note in notes:
         log.warning("%s", note)
@@ -72,6 +77,9 @@ def fit_study(study: Study, results: Results) -> Path:
     }
     tables |= hypothesis_tables(study, table, groups, kept.left_out)
     tables |= alignment_tables(study, results, table, groups)
+    tables["networks"] = networks_table(study, results)
+    tables["saliency"] = saliency_table(study, results)
+    tables["noise"] = noise_table(study, results)
     tables |= reaction_time_tables(table, groups, conditions, settings.confidence)
     for name, content in tables.items():
         _write(content, results.analysis / f"{name}.csv")

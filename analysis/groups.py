@@ -11,7 +11,8 @@ from study.config import Study
 OBSERVERS = {"human": "people", "simulated": "simulated observers"}
 # The other way of reading a stream whose part the stimulus lacks, as the scorer names its rows.
 READINGS = {"drop": "absent stream not read", "blank": "absent stream sees the blank"}
-ARCHITECTURES = {"baseline": "baseline", "domainnet": "DomainNet"}
+# Parts of names that are not written as they are.
+WRITTEN = {"domainnet": "DomainNet"}
 OBSERVER_COLOR = "#333333"
 # Colour-blind safe (Okabe & Ito) and none of the colours of the versions.
 MODEL_COLORS = ("#E69F00", "#CC79A7", "#56B4E9", "#A08000", "#8064A2", "#7F7F7F")
@@ -67,22 +68,35 @@ def groups_of(study: Study, present: Iterable[str]) -> list[Group]:
         Group(name, OBSERVERS[name], "supplement" if place else "observers", OBSERVER_COLOR, "o")
         for place, name in enumerate(observers)
     ]
-    for place, model in enumerate(study.models):
+    networks = network_names(study)
+    for place, network in enumerate(networks):
         color = MODEL_COLORS[place % len(MODEL_COLORS)]
-        marker = MODEL_MARKERS[place % len(MODEL_MARKERS)]
-        label = ARCHITECTURES.get(model.name, model.name.replace("_", " "))
-        if model.name in names:
-            found.append(Group(model.name, label, "model", color, marker))
+        # The next round of colours has other marks: 36 networks look different.
+        turn = place + place // len(MODEL_COLORS)
+        marker = MODEL_MARKERS[turn % len(MODEL_MARKERS)]
+        label = " ".join(WRITTEN.get(part, part) for part in network.split("_"))
+        if network in names:
+            found.append(Group(network, label, "model", color, marker))
         for reading, meaning in READINGS.items():
-            name = f"{model.name}_{reading}"
-            if name in names and name not in {other.name for other in study.models}:
+            name = f"{network}_{reading}"
+            if name in names and name not in networks:
                 found.append(Group(name, f"{label}, {meaning}", "supplement", color, marker))
     return sorted(found, key=lambda group: group.role == "supplement")
+
+
+def label_of(name: str) -> str:
+    """Return how a network is called in sentences and figures."""
+    return " ".join(WRITTEN.get(part, part) for part in name.split("_"))
 
 
 def known_groups(study: Study) -> list[str]:
     """Return every name of a group that this study may have."""
     observers = [name for name in OBSERVERS if name != "simulated" or study.observers.simulate]
-    models = [model.name for model in study.models]
-    readings = [f"{name}_{reading}" for name in models for reading in READINGS]
-    return [*observers, *models, *readings]
+    networks = network_names(study)
+    readings = [f"{name}_{reading}" for name in networks for reading in READINGS]
+    return [*observers, *networks, *readings]
+
+
+def network_names(study: Study) -> list[str]:
+    """Return the study's own networks, then those whose outputs were brought in."""
+    return [*[model.name for model in study.models], *study.scoring.outside]

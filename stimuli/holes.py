@@ -30,11 +30,15 @@ def growth_px(mask_hw: np.ndarray, dilation: float) -> float:
 
 def grown(mask_hw: np.ndarray, dilation: float) -> np.ndarray:
     """Return all pixels whose Euclidean distance from the mask is at most `growth_px`."""
-    distance = growth_px(mask_hw, dilation)
-    if distance == 0:
-        return mask_hw.copy()
+    return grown_by(mask_hw, growth_px(mask_hw, dilation))
+
+
+def grown_by(mask_hw: np.ndarray, distance_px: float) -> np.ndarray:
+    """Return all pixels whose Euclidean distance from the mask is at most `distance_px`."""
     ys, xs = _extent(mask_hw)
-    reach = int(distance) + 1
+    if distance_px == 0 or not len(ys):
+        return mask_hw.copy()
+    reach = int(distance_px) + 1
     # Nothing farther away can be reached: a small person costs little in a large picture.
     near = (
         slice(max(0, ys[0] - reach), ys[-1] + reach + 1),
@@ -44,7 +48,7 @@ def grown(mask_hw: np.ndarray, dilation: float) -> np.ndarray:
     distances = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances of pixels are whole numbers. OpenCV's last digit depends on its number of
     # threads, and distances equal to the growth are common: rounding keeps equal runs equal.
-    within = np.rint(np.square(distances, dtype=np.float64)) <= distance**2 + ROUNDING
+    within = np.rint(np.square(distances, dtype=np.float64)) <= distance_px**2 + ROUNDING
     result = np.zeros_like(mask_hw)
     result[near] = within
     return result

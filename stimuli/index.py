@@ -9,7 +9,7 @@ from typing import Any, Literal
 from study.errors import StudyError
 from study.files import write_text
 
-Kind = Literal["hash", "render", "examined", "version", "failure", "sheet"]
+Kind = Literal["hash", "render", "examined", "version", "failure", "sheet", "spoiled"]
 
 
 class Index:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from stimuli.fill_color import fill_color
+from stimuli.inpainting import NothingLeft
 from stimuli.letterbox import Letterbox
 from stimuli.masks import read_masks, read_provenance
 from stimuli.measure import luminance_and_contrast
@@ -61,12 +63,16 @@ class MakeJob:
         Condition to the file to write.
     lender : ClipFiles, optional
         The clip whose background takes the place of its own, where a version needs one.
+    blank_if_all_hidden : bool
+        Show the fill colour alone where the person's hole covers the whole picture, in place of
+        failing: for masks that are spoiled on purpose.
     """
 
     clip: ClipFiles
     settings: Versions
     targets: Mapping[str, Path]
     lender: ClipFiles | None = None
+    blank_if_all_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +130,7 @@ def make(job: MakeJob) -> dict[str, dict[str, Any]]:
     )
     scene = Scene(clip.frames_thwc, *_parts(job, letterbox, needs, len(clip.frames_thwc)))
     # Every version is made before any is written: a clip that fails leaves no part of itself.
-    made = {
-        condition: make_version(condition, clip, scene, letterbox, job.settings)
-        for condition in job.targets
-    }
+    made = {condition: _made(job, condition, clip, scene, letterbox) for condition in job.targets}
     return {condition: _write(job, condition, version) for condition, version in made.items()}
 
 
@@ -145,6 +148,22 @@ def make_version(
     return MadeClip(replace(clip, frames_thwc=letterbox.pad(frames)), share)
 
 
+def _made(job: MakeJob, condition: str, clip: Clip, scene: Scene, letterbox: Letterbox) -> MadeClip:
+    try:
+        return make_version(condition, clip, scene, letterbox, job.settings)
+    except NothingLeft:
+        if not job.blank_if_all_hidden:
+            raise
+    blank = _blank(scene.frames_thwc, job.settings)
+    return MadeClip(replace(clip, frames_thwc=letterbox.pad(blank)), letterbox.picture_share)
+
+
+def _blank(frames_thwc: np.ndarray, settings: Versions) -> np.ndarray:
+    """Return frames of the colour that a version shows where it hides something."""
+    color = fill_color(frames_thwc, np.ones(frames_thwc.shape[:3], bool), settings.fill)
+    return np.broadcast_to(color, frames_thwc.shape).copy()
+
+
 def _parts(
     job: MakeJob, letterbox: Letterbox, needs: frozenset[str], n_frames: int
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -155,7 +174,7 @@ def _parts(
     if "masks" in needs:
         masks = letterbox.shrink_masks(read_masks(files.masks).masks_thw)
     if "other" in needs:
-        other = _lent_background(job.lender, letterbox.picture_wh, settings)
+        other = _lent_background(job, letterbox.picture_wh)
         other = other[lent_frames(n_frames, len(other))]
     if "points" in needs:
         timing = read_timing(files.video, settings.fps, settings.max_seconds)
@@ -164,14 +183,20 @@ def _parts(
     return masks, other, points
 
 
-def _lent_background(lender: ClipFiles, size_wh: tuple[int, int], settings: Versions) -> np.ndarray:
+def _lent_background(job: MakeJob, size_wh: tuple[int, int]) -> np.ndarray:
     """Return another clip's background without its person (T, h, w, 3)."""
+    lender, settings = job.lender, job.settings
     clip = read_clip(
         lender.video, settings.fps, settings.max_seconds, lambda frame: cover(frame, size_wh)
     )
     masks = read_masks(lender.masks).masks_thw
     covered = np.stack([cover(mask.astype(np.uint8) * 255, size_wh) >= 128 for mask in masks])
-    return person_filled_in(Scene(clip.frames_thwc, covered), settings)[0]
+    try:
+        return person_filled_in(Scene(clip.frames_thwc, covered), settings)[0]
+    except NothingLeft:
+        if not job.blank_if_all_hidden:
+            raise
+        return _blank(clip.frames_thwc, settings)
 
 
 def _write(job: MakeJob, condition: str, version: MadeClip) -> dict[str, Any]:

@@ -122,10 +122,10 @@ def make_stimuli(study: Study, results: Results, processes: int) -> StimuliSumma
     wanted = stimuli | {sidecar_of(stimulus) for stimulus in stimuli}
     masks = {batch.masks_of(source) for source in sources if source.clip_id in examined}
     sheet_files = {job.target for job in sheets.values()}
-    _remove_unwanted(results.stimuli, wanted | {results.stimuli / INDEX_NAME})
-    _remove_unwanted(results.masks, masks)
-    _remove_unwanted(results.contact_sheets, sheet_files)
-    _remove_unwanted(results.sources, rendered)
+    remove_unwanted(results.stimuli, wanted | {results.stimuli / INDEX_NAME})
+    remove_unwanted(results.masks, masks)
+    remove_unwanted(results.contact_sheets, sheet_files)
+    remove_unwanted(results.sources, rendered)
     batch.index.compact()
     return _summary(batch, sources, used)
 
@@ -196,7 +196,9 @@ def _write_tables(
     hashes: Mapping[str, str],
 ) -> None:
     """Write both tables where they changed, and say which actions are lost."""
-    shown_paths = {source.clip_id: _shown(source.path, batch.results.root) for source in sources}
+    shown_paths = {
+        source.clip_id: shown_path(source.path, batch.results.root) for source in sources
+    }
     clips = clips_table(sources, examined, made.chosen, hashes, shown_paths)
     write_table("clips", clips, batch.results.clips)
     _warn_of_lost_actions(clips)
@@ -249,7 +251,7 @@ def _manifest(
                     "action": source.action,
                     "condition": condition,
                     "split": split,
-                    "path": _shown(batch.stimulus_of(source, condition), batch.results.root),
+                    "path": shown_path(batch.stimulus_of(source, condition), batch.results.root),
                     "n_frames": known.n_frames,
                     "fps": known.fps,
                     "width": settings.width,
@@ -307,12 +309,12 @@ def _sheet_keys(
     return {action: key_of(content(job)) for action, job in jobs.items()}
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown_path(path: Path, root: Path) -> str:
     """Return a path inside the results folder relative to it, so that equal runs stay equal."""
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def _remove_unwanted(folder: Path, wanted: set[Path]) -> None:
+def remove_unwanted(folder: Path, wanted: set[Path]) -> None:
     """Remove the files of a folder that nothing needs any more, and folders left empty."""
     for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else []:
         if path.is_dir():

@@ -42,6 +42,8 @@ class Batch:
         Clip id to why it failed, filled by the stages.
     made : int
         Versions made, counted as they end.
+    blank_if_all_hidden : bool
+        See `stimuli.make.MakeJob`.
     """
 
     study: Study
@@ -50,6 +52,7 @@ class Batch:
     index: Index
     failures: dict[str, str] = field(default_factory=dict)
     made: int = 0
+    blank_if_all_hidden: bool = False
 
     def masks_of(self, source: Source) -> Path:
         """Where the masks of a clip lie."""
@@ -216,7 +219,7 @@ def _examine_job(batch: Batch, source: Source, weights_sha256: str) -> ExamineJo
 def _make_job(batch: Batch, clip: ClipFiles, lender: ClipFiles | None) -> MakeJob:
     conditions = batch.study.versions.conditions
     targets = {name: batch.stimulus_of(clip, name) for name in conditions}
-    return MakeJob(clip, batch.study.versions, targets, lender)
+    return MakeJob(clip, batch.study.versions, targets, lender, batch.blank_if_all_hidden)
 
 
 def _finished_versions(

@@ -12,7 +12,7 @@ from formulaic import ModelSpec
 from scipy import stats
 from scipy.special import logit
 
-from analysis.groups import ARCHITECTURES
+from analysis.groups import label_of
 from analysis.power.designs import PEOPLE, Plan
 from analysis.sentences import MINUS
 from study.conditions import CONDITIONS
@@ -54,7 +54,7 @@ class Target:
         if not self.is_joint:
             parts = [CONDITIONS[name].label for name in self.versions[0]]
             versions = f" {MINUS} ".join(parts + [CHANCE] * bool(self.chance))
-        groups = [ARCHITECTURES.get(name, name.replace("_", " ")) for name in self.groups]
+        groups = [label_of(name) for name in self.groups]
         return f"{f' {MINUS} '.join(groups)}: {versions}"
 
     @property

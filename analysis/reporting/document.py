@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.reporting import tables
+from analysis.reporting.architectures import network_sentences
 from analysis.reporting.content import (
     Block,
     Document,
@@ -34,13 +35,15 @@ from analysis.reporting.likeness import (
     verdict_sentences,
 )
 from analysis.reporting.material import Material
+from analysis.reporting.noise import noise_blocks
 from analysis.reporting.methods import (
     exclusion_sentences,
-    network_sentences,
     statistics_sentences,
     trial_sentences,
 )
+from analysis.reporting.networks import network_blocks
 from analysis.reporting.pictures import made_figures
+from analysis.reporting.saliency import saliency_findings
 from analysis.reporting.stimuli import clip_sentences, version_sentences
 from study.conditions import MAIN_CONDITIONS
 from study.tables import read_table
@@ -57,6 +60,9 @@ PLACES = {
     "model": ("interaction",),
     "actions": ("actions", "confusions"),
     "audit": ("audit",),
+    "scores": ("reliability",),
+    "saliency": ("saliency", "saliency_maps"),
+    "noise": ("noise",),
     "power": ("power", "calibration"),
     "stimuli": ("stimuli",),
     "networks": ("learning_curves",),
@@ -106,6 +112,9 @@ def _results(material: Material) -> list[Section]:
         _section("pattern", likeness, likeness_blocks(material)),
         _section("model", "Mixed-effects model", model_blocks(material)),
         _section("actions", "Actions", []),
+        _section("scores", "Networks by every metric", network_blocks(material)),
+        _section("saliency", "Where networks look", paragraph(saliency_findings(material), "list")),
+        _section("noise", "When the masks are worse", noise_blocks(material)),
         _section("audit", "What the versions give away", audit),
         _section("power", "Power and calibration", paragraph(power_findings(material), "list")),
     ]

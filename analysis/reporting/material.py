@@ -20,6 +20,9 @@ from study.results import Results
 FIRST_LINE = 2  # of the data, counted as in an editor: the header is line 1
 SHARE_COLUMNS = {
     "analysis/accuracy.csv": {"accuracy", "ci_low", "ci_high"},
+    "analysis/networks.csv": {"mean", "ci_low", "ci_high"},
+    "analysis/noise.csv": {"level", "accuracy", "ci_low", "ci_high"},
+    "analysis/saliency.csv": {"share_in_body", "ci_low", "ci_high", "body_share"},
     "audit/accuracy.csv": {"accuracy", "ci_low", "ci_high", "chance", "chance_permuted"},
     "audit/differences.csv": {
         "accuracy", "reference_accuracy", "difference", "ci_low", "ci_high",
@@ -33,8 +36,8 @@ SHARE_COLUMNS = {
 # What tells a row of a table from the others, in the order of printing.
 KEYS = (
     "kind", "measure", "step", "family", "target", "method", "group", "groups", "other",
-    "reference", "condition", "conditions", "contrast", "term", "meaning", "picture", "hole",
-    "inpainting", "probe", "n_participants", "n_items", "n_seeds",
+    "reference", "level", "condition", "conditions", "reading", "metric", "contrast", "term", "meaning",
+    "picture", "hole", "inpainting", "probe", "n_participants", "n_items", "n_seeds",
 )  # fmt: skip
 LONGEST_KEY = 60
 SHARE_SETTINGS = {"analysis.confidence", "power.alpha"}

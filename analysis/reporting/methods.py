@@ -1,4 +1,4 @@
-"""Trials, observers, networks, statistics and exclusions in sentences."""
+"""Trials, observers, statistics and exclusions in sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 
 from analysis.reporting.content import Sentence
 from analysis.reporting.material import Material, counted
-from study.fields import Model
+from analysis.sentences import listed
+from study.config import Study
 from study.tables import read_table
 
 DESIGNS = {
@@ -18,7 +19,6 @@ DESIGNS = {
     "blocked": "Everyone saw all versions, in blocks",
     "between": "Everyone saw one version",
 }
-OPTIMIZERS = {"sgd": "SGD", "adamw": "AdamW"}
 INFERENCE = {
     "t": "Student’s t, with the levels of the smallest grouping factor less one as degrees of "
     "freedom",
@@ -30,11 +30,13 @@ def trial_sentences(material: Material) -> list[Sentence]:
     """Say what was asked, of whom, and how lists were made."""
     study, results = material.study, material.results
     trials = read_table("trials", results.trials)
+    kinds = trials["kind"].value_counts()
+    trials = trials[trials["kind"] == "test"]
     n_people, n_trials = trials["participant"].nunique(), len(trials)
     per_person = trials.groupby("participant").size()
     lists = f"There were {n_people} lists of {_range(per_person)} trials, {n_trials:,} in all"
     source = counted(
-        "trials.csv", "all rows", different_participants=n_people, rows=n_trials,
+        "trials.csv", "kind=test", different_participants=n_people, rows=n_trials,
         fewest_trials_of_a_participant=int(per_person.min()),
         most_trials_of_a_participant=int(per_person.max()),
     )  # fmt: skip
@@ -49,9 +51,25 @@ def trial_sentences(material: Material) -> list[Sentence]:
         *_chosen_actions(material),
         Sentence(task, (settings,)),
         Sentence(f"{lists}, drawn from the study’s seed.", (source,)),
+        *_besides(study, n_people, kinds),
         Sentence(f"{DESIGNS[study.trials.design]}; {order}.", (settings,)),
         observer_sentence(material),
     ]
+
+
+def _besides(study: Study, n_people: int, kinds: pd.Series) -> list[Sentence]:
+    """Say what people do besides the trials that are analysed."""
+    parts = ["stills of every action with its label"] if study.trials.familiarisation else []
+    parts += [
+        f"{kinds[kind] // n_people} {what}"
+        for kind, what in {"practice": "practice trials", "catch": "checks of attention"}.items()
+        if kind in kinds
+    ]
+    if not parts:
+        return []
+    text = f"Besides, every list has {listed(parts)}, of validation clips; none of it is analysed."
+    numbers = {f"rows with kind={kind} per list": n // n_people for kind, n in kinds.items()}
+    return [Sentence(text, (counted("trials.csv", "by kind", **numbers),))]
 
 
 def observer_sentence(material: Material) -> Sentence:
@@ -70,36 +88,6 @@ def observer_sentence(material: Material) -> Sentence:
         f"{settings.lapse:g} of the answers is a guess."
     )
     return Sentence(text, (material.settings(*[f"observers.{name}" for name in fields]),))
-
-
-def network_sentences(material: Material) -> list[Sentence]:
-    """Say which networks there are and how they were trained."""
-    study = material.study
-    if not study.models:
-        return []
-    training = study.training
-    labels = {group.name: group.label for group in material.groups}
-    said = [_network(material, model, labels.get(model.name, model.name)) for model in study.models]
-    rate = f"{training.lr:.6f}".rstrip("0")
-    schedule = "constant" if training.schedule == "constant" else "falling along a cosine"
-    momentum = f", momentum {training.momentum:g}" if training.optimizer == "sgd" else ""
-    fields = ("epochs", "batches_per_epoch", "batch_size", "image_size", "lr", "momentum")
-    text = (
-        f"Training took {training.epochs} epochs of {training.batches_per_epoch:,} class-balanced "
-        f"batches of {training.batch_size} frames of {training.image_size} × "
-        f"{training.image_size} pixels with {OPTIMIZERS[training.optimizer]} (learning rate "
-        f"{rate}, {schedule}{momentum})."
-    )
-    source = material.settings(*[f"training.{name}" for name in fields])
-    said.append(Sentence(text, (source,)))
-    said.append(Sentence("Outputs of frames were averaged over the clip as log-probabilities."))
-    if any(model.architecture == "domainnet" for model in study.models):
-        said.append(Sentence(
-            "DomainNet sees an original as its two parts, the body alone and the background with "
-            "the body painted over, as in training; so on originals too it is given the person’s "
-            "mask, which the baseline is not."
-        ))  # fmt: skip
-    return said
 
 
 def statistics_sentences(material: Material) -> list[Sentence]:
@@ -169,25 +157,6 @@ def _chosen_actions(material: Material) -> list[Sentence]:
         "the best margin on the validation clips."
     )
     return [Sentence(text, (material.settings("trials.n_actions"),))]
-
-
-def _network(material: Material, model: Model, label: str) -> Sentence:
-    place = material.study.models.index(model)
-    n = len(model.seeds)
-    what = {
-        "baseline": "one stream on originals",
-        "domainnet": "a body and a background stream with a loss each and one of their sum",
-    }[model.architecture]
-    text = (
-        f"{label[0].upper() + label[1:]} (`{model.backbone}`, from scratch): {what}; {n} "
-        f"training{'s' * (n > 1)}"
-    )
-    if model.architecture == "domainnet":
-        blank = "sees the blank frame" if model.absent_part == "blank" else "is not read"
-        text += f"; where a version lacks a part, the stream of that part {blank}"
-    return Sentence(
-        f"{text}.", (material.settings(**{f"models[{place + 1}].seeds, their number": n}),)
-    )
 
 
 def _range(numbers: Sequence[int] | pd.Series) -> str:

@@ -13,6 +13,7 @@ from analysis.reporting.content import Figure
 from study.results import Results
 
 # Photographs need no more than the width of the page on a sharp screen.
+PHOTOGRAPHS = ("stimuli", "saliency_maps")
 PICTURE_WIDTH = 1600
 JPEG_QUALITY = 88
 SUFFIXES = ("pdf", "svg", "png", "csv")
@@ -37,7 +38,7 @@ def files_of(results: Results, name: str) -> list[str]:
 
 def data_uri(folder: Path, name: str) -> str:
     """Return a figure as a data URI: photographs as JPEG, drawings as SVG."""
-    if name != "stimuli":
+    if name not in PHOTOGRAPHS:
         return _encoded("image/svg+xml", (folder / f"{name}.svg").read_bytes())
     content = np.frombuffer((folder / f"{name}.png").read_bytes(), np.uint8)
     picture = cv2.imdecode(content, cv2.IMREAD_COLOR)

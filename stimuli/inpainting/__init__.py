@@ -19,10 +19,15 @@ from .smooth import biharmonic, harmonic
 from .temporal import filled_from_other_frames
 from .torchscript import filled_by_network
 
-__all__ = ["INPAINTERS", "inpainted"]
+__all__ = ["INPAINTERS", "NothingLeft", "inpainted"]
 
 # With less of the picture left than this there is nothing to fill the hole from.
 LEAST_LEFT = 0.02
+
+
+class NothingLeft(StudyError):
+    """The hole covers the whole picture, or nearly so."""
+
 
 # frames (T, H, W, 3) uint8, holes and persons (T, H, W) bool, settings -> new frames. Pixels
 # outside the holes need not be right: `inpainted` never shows them.
@@ -66,8 +71,8 @@ def inpainted(
     Raises
     ------
     StudyError
-        When the arrays do not fit each other, a hole leaves nothing to fill it from, or the method
-        is not known or fails.
+        When the arrays do not fit each other, a hole leaves nothing to fill it from
+        (`NothingLeft`), or the method is not known or fails.
     """
     check_one_of("versions.inpainting", settings.inpainting, INPAINTERS)
     for name, array in (("holes", holes_thw), ("persons", persons_thw)):
@@ -80,7 +85,7 @@ def inpainted(
         return frames_thwc.copy()
     covered = float(holes_thw.mean(axis=(1, 2)).max())
     if 1 - covered < LEAST_LEFT:
-        raise StudyError(
+        raise NothingLeft(
             f"the grown person covers {covered:.0%} of the picture: nothing is left to fill it from"
         )
     return INPAINTERS[settings.inpainting](frames_thwc, holes_thw, persons_thw, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ def fill_results(study: Study, root: Path, with_videos: bool = True) -> Results:
             table = model_responses(study, results, model.name, seed)
             write_table("responses", table, results.model_responses(model.name, seed))
             _write_curve(study, results, model.name, seed)
+            write_scores(results, model.name, seed, TRUTH[model.name])
     return results
 
 
@@ -208,6 +209,30 @@ def _write_curve(study: Study, results: Results, name: str, seed: int) -> None:
     path = results.learning_curve(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     curve.to_csv(path, index=False)
+
+
+def write_scores(results: Results, name: str, seed: int, top_1: Sequence[float]) -> None:
+    """Metrics and reliability as the scorer leaves them; `top_1` by version."""
+    who = {"observer": f"{name}-seed{seed}", "group": name, "reading": "plain"}
+    metrics, bins = [], []
+    for condition, share in zip(CONDITIONS, top_1, strict=True):
+        values = {
+            "accuracy_choices": 0.9, "top_1": share, "top_5": 1.0, "balanced_accuracy": share,
+            "precision": share, "recall": share, "f1": share, "log_loss": 1.0 + seed,
+            "brier": 0.5, "ece": 0.1 + 0.01 * seed,
+        }  # fmt: skip
+        for metric, value in values.items():
+            metrics.append(
+                {**who, "condition": condition, "metric": metric, "value": value, "n": 36}
+            )
+        own = {**who, "condition": condition}
+        unsure = {"n": 6 * seed, "confidence": 0.4, "accuracy": 0.5} if seed else {"n": 0}
+        bins.append({**own, "low": 0.0, "high": 0.5, **unsure})
+        bins.append({**own, "low": 0.5, "high": 1.0, "n": 30, "confidence": 0.9, "accuracy": 0.8})
+    for path, rows in ((results.scores(name, seed), metrics),
+                       (results.reliability(name, seed), bins)):  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(path, index=False)
 
 
 def _hash(text: str) -> str:

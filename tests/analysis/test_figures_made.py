@@ -19,10 +19,14 @@ from analysis.figures.make import MAKERS
 from analysis.figures.material import Material, gather
 from analysis.figures.style import DOUBLE_MM, MM_PER_INCH, STYLE, save_figure
 from analysis.groups import groups_of
+from analysis.noise import noise_table
 from analysis.reaction_times import reaction_time_tables
 from analysis.responses import read_responses
+from analysis.saliency import saliency_table
 from study.config import Study
+from study.files import write_text
 from study.results import Results
+from study.tables import read_table, write_table
 
 Made = tuple[Study, Results]
 KINDS = ("pdf", "svg", "png", "csv", "txt")
@@ -66,7 +70,49 @@ def complete(study: Study, fitted: Results, tmp_path_factory: pytest.TempPathFac
     ):
         (root / folder).mkdir(exist_ok=True)
         (root / folder / name).write_text(text)
+    for model in study.models:
+        for seed in model.seeds:
+            write_saliency(results, model.name, seed)
+            write_noise(results, model.name, seed)
+    for name, content in {
+        "saliency": saliency_table(study, results),
+        "noise": noise_table(study, results),
+    }.items():
+        content.to_csv(results.analysis / f"{name}.csv", index=False)
     return results
+
+
+def write_saliency(results: Results, name: str, seed: int) -> None:
+    """Where a fake network looks, as the measurement leaves it."""
+    rng = np.random.default_rng([seed, 12])
+    test = read_table("manifest", results.manifest).query("split == 'test'")
+    rows = test[["condition", "clip_id", "action"]].assign(
+        observer=f"{name}-seed{seed}", group=name, stream="whole", n_frames=4, body_share=0.1,
+        share_in_body=rng.uniform(0.2, 0.6, len(test)), no_evidence=0.0,
+    )  # fmt: skip
+    results.saliency(name, seed).parent.mkdir(exist_ok=True)
+    rows.to_csv(results.saliency(name, seed), index=False)
+    shown = rows[rows["clip_id"].isin(rows["clip_id"].unique()[:2])]
+    body = np.zeros((len(shown), 16, 16), bool)
+    body[:, 6:12, 7:10] = True
+    np.savez(
+        results.saliency_pictures(name, seed),
+        **{key: shown[key].to_numpy(str) for key in ("clip_id", "action", "condition", "stream")},
+        frame=rng.integers(0, 255, (len(shown), 16, 16, 3), dtype=np.uint8),
+        heat=rng.random((len(shown), 16, 16)).astype(np.float16),
+        mask=body,
+    )
+
+
+def write_noise(results: Results, name: str, seed: int) -> None:
+    """Answers to spoiled stimuli, of which those to the first version are wrong."""
+    own = read_table("responses", results.model_responses(name, seed))
+    wrong = own["condition"] == own["condition"].iloc[0]
+    other = own["choices"].str.split("|").str[1]
+    table = own.assign(response=own["action"].mask(wrong, other), correct=(~wrong).astype("int64"))
+    folder = results.noise_level("flips", 0.1)
+    write_table("responses", table, folder.model_responses(name, seed))
+    write_text(results.noise_curve(name, seed), "")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +152,7 @@ def test_no_letter_is_too_small_and_nothing_is_cut_off(drawn: dict[str, tuple[Fi
         assert figure.get_figheight() * MM_PER_INCH <= PAGE_MM, name
         sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text)]
         assert min(sizes) >= SMALLEST_POINTS, name
-        if name != "stimuli":
+        if name not in ("stimuli", "saliency_maps"):
             # What is cut off leaves ink on the outermost pixels.
             assert edge_of(figure).min() == 255, name
 
@@ -132,7 +178,16 @@ def test_legends_begin_with_a_title_and_say_who_answered(
             figure._supxlabel is not None and "simulated" in figure._supxlabel.get_text()
         )
         assert said == ("no person took part" in legend), name
-        assert said == (name not in ("stimuli", "learning_curves", "audit", "power", "calibration"))
+        without = {
+            "stimuli",
+            "learning_curves",
+            "reliability",
+            "saliency",
+            "saliency_maps",
+            "noise",
+        }
+        without |= {"audit", "power", "calibration"}
+        assert said == (name not in without)
         assert shows
 
 
@@ -162,6 +217,7 @@ def test_one_network_with_one_seed_and_no_observers_has_figures(
     fit_study(study, results)
     names = {path.stem for path in make_figures(study, results)}
     expected = {"accuracy", "pattern_space", "actions", "confusions", "learning_curves"}
+    expected |= {"reliability"}
     assert names == expected
     legend = (results.figures / "accuracy.txt").read_text(encoding="utf-8")
     assert "The baseline: original " in legend
