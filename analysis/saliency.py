@@ -43,6 +43,8 @@ def read_saliency(study: Study, results: Results) -> pd.DataFrame:
     """
     paths = [results.saliency(model.name, seed) for model in study.models for seed in model.seeds]
     tables = [pd.read_csv(path, dtype={"clip_id": str}) for path in paths if path.is_file()]
+    # Networks that see no single pictures have a table without rows, whose columns have no type.
+    tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -6,7 +6,7 @@ makes the changes, on other devices these are queued there between the network's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +16,11 @@ from torch import Tensor, nn
 from models.augment import place, recolor
 from models.backbones import as_input
 from models.draws import Drawer, Draws, is_colored, partners
-from models.frames import FrameCache
+from models.frame_sources import HostFrames
 from models.loss import IGNORED
 from models.network import COMBINED, Network
 from models.prefetch import prefetched
 from models.views import BLANK, Reading, flow_of, is_flow
-
-# Frames stay on the device where they take at most this share of its free memory.
-SHARE_OF_MEMORY = 0.25
-FRAMES_PER_COPY = 4096
 
 
 @dataclass(frozen=True)
@@ -50,80 +46,6 @@ class Batch:
     labels: dict[str, Tensor]
     counted: dict[str, float]
     share: float
-
-
-class HostFrames:
-    """Frames that are read from memory or disk when they are needed, in the thread that fetches."""
-
-    def __init__(self, cache: FrameCache, device: torch.device) -> None:
-        self.cache, self.device = cache, device
-        # Copies run beside the computation, which is on another stream.
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-
-    def send(self, view: str, positions: np.ndarray) -> Tensor:
-        """Bring pixels (n, [T,] S, S, 3) uint8 to the device; they are there on return."""
-        pixels = torch.from_numpy(self.cache.take(view, positions))
-        if self._stream is None:
-            return pixels.to(self.device)
-        with torch.cuda.stream(self._stream):
-            sent = pixels.pin_memory().to(self.device, non_blocking=True)
-        self._stream.synchronize()
-        return sent
-
-    def receive(self, sent: Tensor) -> Tensor:
-        """Take over what `send` brought, in the thread that computes."""
-        if self._stream is not None:
-            # The allocator must not give this memory away while this thread's stream reads it.
-            sent.record_stream(torch.cuda.current_stream(self.device))
-        return sent
-
-
-class DeviceFrames(HostFrames):
-    """Frames that lie on the device from the start: what travels is where they are."""
-
-    def __init__(self, cache: FrameCache, device: torch.device, views: Iterable[str]) -> None:
-        super().__init__(cache, device)
-        clips = cache.of_split("train")
-        self.first = int(clips["start"].min())
-        stop = int((clips["start"] + clips["n_frames"]).max())
-        self.frames = {}
-        for view in views:
-            shape = (stop - self.first, cache.side, cache.side, 3)
-            self.frames[view] = torch.empty(shape, dtype=torch.uint8, device=device)
-            for start in range(self.first, stop, FRAMES_PER_COPY):
-                positions = np.arange(start, min(start + FRAMES_PER_COPY, stop))
-                taken = torch.from_numpy(cache.take(view, positions))
-                self.frames[view][start - self.first :][: len(taken)] = taken.to(device)
-
-    def send(self, view: str, positions: np.ndarray) -> Tensor:
-        places = torch.from_numpy(positions - self.first).to(self.device)
-        return self.frames[view][places]
-
-    def receive(self, sent: Tensor) -> Tensor:
-        return sent
-
-
-def frames_for(device: torch.device, cache: FrameCache, views: Iterable[str]) -> HostFrames:
-    """Return the source of a training's frames: on the device where they fit, on CUDA."""
-    views = list(views)
-    if device.type != "cuda":
-        return HostFrames(cache, device)
-    n_frames = int(cache.of_split("train")["n_frames"].sum())
-    needed = len(views) * n_frames * cache.side**2 * 3
-    free, _ = torch.cuda.mem_get_info(device)
-    if needed > SHARE_OF_MEMORY * free:
-        return HostFrames(cache, device)
-    return DeviceFrames(cache, device, views)
-
-
-def _on_one_core(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Let the thread that makes batches start no further ones.
-
-    With several, it and the network's own threads wait for each other's cores: on a busy machine
-    training was tens of times slower.
-    """
-    torch.set_num_threads(1)  # of the calling thread
-    yield from batches
 
 
 def trained_views(network: Network, with_blank: bool) -> list[str]:
@@ -162,9 +84,7 @@ class Batches:
     def run(self, steps: range) -> Iterator[Batch]:
         """Yield the batches of some steps, made ahead by a thread."""
         if self.device.type == "cpu":
-            yield from prefetched(
-                _on_one_core(self._finished(*raw) for raw in self._fetched(steps))
-            )
+            yield from prefetched(self._finished(*raw) for raw in self._fetched(steps))
             return
         for raw in prefetched(self._fetched(steps)):
             yield self._finished(*raw)

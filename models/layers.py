@@ -13,6 +13,8 @@ from models.network import Network
 from study.errors import StudyError
 
 SEQUENCES = (nn.Sequential, nn.ModuleList)
+# As many places by so many have the last maps of a ResNet at 224 pixels.
+LEAST_SIDE = 7
 
 
 def layer_names(network: Network) -> list[str]:
@@ -114,7 +116,11 @@ def as_map(output: Tensor) -> Tensor | None:
 
 
 def last_map(network: Network, stream: str) -> str:
-    """Return the last layer of a stream whose output still has places, for Grad-CAM.
+    """Return the layer of a stream for Grad-CAM: the last whose output shows where things are.
+
+    That is the last one with at least `LEAST_SIDE` by so many places (or, in small pictures, the
+    last with places at all) on which the features depend place by place. A ViT that is read by its
+    class token has no such thing after its last attention.
 
     Raises
     ------
@@ -122,29 +128,45 @@ def last_map(network: Network, stream: str) -> str:
         When no layer has.
     """
     module = network.pictures()[stream]
-    order: list[str] = []
+    outputs: dict[str, Tensor] = {}
     hooks = [
-        part.register_forward_hook(_note_maps(order, f"{stream}.{name}"))
+        part.register_forward_hook(_note_maps(outputs, f"{stream}.{name}", module.n_features))
         for name, part in module.named_modules()
-        if name.startswith("backbone.") and not isinstance(part, nn.Dropout)
+        if name.startswith("backbone.")
     ]
     side = network.image_size
     weight = next(module.parameters())
+    frames = torch.linspace(0, 1, 3 * side * side, device=weight.device).view(1, 3, side, side)
     try:
-        with torch.no_grad():
-            module(torch.zeros(1, 3, side, side, device=weight.device))
+        with torch.enable_grad():
+            features = module.features(frames.requires_grad_(True))
+            slopes = torch.autograd.grad(
+                features.square().sum(), list(outputs.values()), allow_unused=True
+            )
     finally:
         for hook in hooks:
             hook.remove()
-    if not order:
+    sides = {
+        name: as_map(slope).shape[-1]
+        for name, slope in zip(outputs, slopes, strict=True)
+        if slope is not None and as_map(slope).any()
+    }
+    if not sides:
         raise StudyError(f"{network.settings.name}, {stream}: no layer whose output has places")
-    return order[-1]
+    fine = [name for name, size in sides.items() if size >= LEAST_SIDE]
+    return (fine or list(sides))[-1]
 
 
-def _note_maps(order: list[str], name: str) -> Callable[..., None]:
+def _note_maps(outputs: dict[str, Tensor], name: str, most_channels: int) -> Callable[..., None]:
+    """Note maps; of more channels than there are features are queries, keys and values in one."""
+
     def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
         shaped = as_map(output) if isinstance(output, Tensor) else None
-        if shaped is not None and shaped.shape[-1] > 1:
-            order.append(name)
+        if shaped is None or shaped.shape[1] > most_channels or not output.requires_grad:
+            return
+        if shaped.shape[-1] > 1:
+            # Taken out and put in again: a later layer shall come later, also where one is reused.
+            outputs.pop(name, None)
+            outputs[name] = output
 
     return note

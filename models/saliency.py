@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,11 @@ from study.errors import StudyError
 from study.files import whole_file, write_if_changed
 from study.progress import progress
 from study.results import Results
+
+log = logging.getLogger("bodyscene")
+
+COLUMNS = ["observer", "group", "condition", "stream", "clip_id", "action", "n_frames"]
+COLUMNS += ["share_in_body", "body_share", "no_evidence"]
 
 
 @dataclass
@@ -67,18 +73,16 @@ def write_saliency(study: Study, results: Results, name: str, seed: int) -> Path
     Raises
     ------
     StudyError
-        When the network is not trained, or its streams do not see single pictures.
+        When the network is not trained, or `saliency.models` names it and its streams do not see
+        single pictures (else its table has no rows).
     """
     trained = load_trained(study, results, name, seed, [MASKS])
     streams = trained.network.pictures()
     if not streams:
-        raise StudyError(
-            f"model {name!r} ({trained.model.architecture}): its streams do not see single "
-            "pictures, so there is no map of where they look; leave it out of saliency.models"
-        )
+        _say_that_nothing_is_seen(trained, asked_for=study.saliency.models is not None)
     layers = {stream: last_map(trained.network, stream) for stream in streams}
     asked = study.saliency.conditions or trained.cache.conditions
-    conditions = [condition for condition in asked if trained.network.readings(condition)]
+    conditions = [name for name in asked if streams and trained.network.readings(name)]
     rows: list[dict[str, object]] = []
     pictures: list[_Picture] = []
     clips = trained.cache.of_split("test")
@@ -98,10 +102,20 @@ def write_saliency(study: Study, results: Results, name: str, seed: int) -> Path
                         pictures.append(picture)
                 advance()
     path = results.saliency(name, seed)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     write_if_changed(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     _write_pictures(results.saliency_pictures(name, seed), pictures)
     return path
+
+
+def _say_that_nothing_is_seen(trained: Trained, asked_for: bool) -> None:
+    text = (
+        f"model {trained.model.name!r} ({trained.model.architecture}): its streams do not see "
+        "single pictures, so there is no map of where they look"
+    )
+    if asked_for:
+        raise StudyError(f"{text}; leave it out of saliency.models")
+    log.info(text)
 
 
 def _clip(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.batches import Batch, Batches, frames_for, trained_views
+from models.batches import Batch, Batches, trained_views
 from models.checkpoint import (
     load_weights,
     read_checkpoint,
@@ -25,6 +25,7 @@ from models.checkpoint import (
 from models.devices import autocast
 from models.distributed import Processes
 from models.draws import Drawer, clip_names
+from models.frame_sources import frames_for
 from models.frames import FrameCache
 from models.inference import Reader
 from models.learner import Learner, set_training_mode

@@ -61,7 +61,7 @@ def ceiling_of(
     reliability = np.full_like(half, np.nan)
     if measure.is_correlation:
         # A negative split-half says that there is nothing reliable; the formula does not hold.
-        reliability = np.where(half > 0, 2.0 * half / (1.0 + half), np.nan)
+        np.divide(2.0 * half, 1.0 + half, out=reliability, where=half > 0)
     low, high = (np.array([_quantile(row, share) for row in splits]) for share in (0.025, 0.975))
     return Ceiling(half, low, high, reliability, nan_mean(others), nan_mean(itself), n_splits)
 

@@ -21,6 +21,8 @@ from analysis.sentences import listed
 from study.conditions import CONDITIONS
 
 ROW_MM, COLUMNS = 6.5, 3
+# What fits on a page.
+MOST_ROWS = 15
 CELL_MM, MOST_CELLS = 26.0, 7
 # How much of the frame the colour of the map covers where the evidence is strongest.
 COVER = 0.65
@@ -84,6 +86,8 @@ def share_figure(
     for axes, name in zip(grid.ravel(), shown, strict=False):
         own = table[table["condition"] == name].set_index(["group", "stream"])
         _draw_panel(axes, own, rows, name)
+    reach = 100 * float(table[["share_in_body", "ci_high", "body_share"]].max(axis=None))
+    grid[0, 0].set_xlim(0, min(100.0, 1.1 * reach))
     for axes in grid[-1]:
         axes.set_xlabel("evidence inside the body (%)")
     return figure
@@ -104,7 +108,6 @@ def _draw_panel(
         shares = shares.rename({"share_in_body": "value"})
         if np.isfinite(shares["value"]):
             draw_mark(axes, place, shares, group, f"share {group.name} {stream} {condition}")
-    axes.set_xlim(0, 100)
     axes.set_yticks(range(len(rows)), [stream_label(group.label, name) for group, name in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -129,11 +132,14 @@ def draw_maps(material: Material) -> Drawn:
         raise NothingToDraw("no maps of where networks look have been made")
     figure, data = maps_figure(found, material.conditions)
     clips = listed(list(dict.fromkeys(data["clip_id"])))
+    n_rows = len(data[["group", "condition", "stream"]].drop_duplicates())
+    more = f"; of all networks the first {n_rows} rows are" if n_rows == MOST_ROWS else ""
     legend = (
         "Maps of where networks look, on one frame of the test clips "
         f"{clips}. Bright colours: strong evidence for the right action (Grad-CAM of the first "
         "training of each network, scaled to its own maximum in every picture); the outline is the "
-        "person’s mask. A stream that sees the blank frame is not shown."
+        "person’s mask. A stream that sees the blank frame is not shown"
+        f"{more}."
     )
     return Drawn(figure, data, legend)
 
@@ -154,7 +160,7 @@ def maps_figure(
         for group, maps in found
         for condition in conditions
         for stream in dict.fromkeys(maps.stream[maps.condition == condition])
-    ]
+    ][:MOST_ROWS]
     label_mm = 34.0
     width = label_mm + CELL_MM * len(clips)
     figure = new_figure(width, 6.0 + CELL_MM * _aspect(found) * len(rows))

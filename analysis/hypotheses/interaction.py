@@ -24,6 +24,8 @@ from analysis.mixed_effects import likelihood_ratio_test
 
 OMNIBUS = "group by version"
 PLANNED = "planned interaction contrasts"
+# One model of more groups takes many minutes, and says little: that some of them differ somehow.
+MOST_GROUPS = 10
 
 
 def group_by_version(answers: Answers) -> list[Finding]:
@@ -33,7 +35,8 @@ def group_by_version(answers: Answers) -> list[Finding]:
     with the same random effects. A planned contrast is a difference of differences: the one
     between two versions in people less that in the network. A group without right and wrong
     answers in a version has no finite estimate: its contrasts are those of percentage points, and
-    the models are of the others.
+    the models are of the others. Of more than `MOST_GROUPS` groups there is no joint model: the
+    contrasts are those of percentage points.
     """
     names = [group.name for group in answers.groups]
     if len(names) < 2 or len(answers.conditions) < 2:
@@ -43,7 +46,9 @@ def group_by_version(answers: Answers) -> list[Finding]:
     kept = _estimable(rows, names, answers.conditions, pure)
     note = why_no_estimate(pure)
     model, findings = Fitted(None, "no model: fewer than two groups have finite estimates"), []
-    if len(kept) > 1:
+    if len(kept) > MOST_GROUPS:
+        model = Fitted(None, f"no model: {len(kept)} groups, at most {MOST_GROUPS} go into one")
+    elif len(kept) > 1:
         model, omnibus = _omnibus(answers, kept, note)
         findings.append(omnibus)
     if answers.observers is not None:

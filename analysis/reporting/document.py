@@ -35,13 +35,13 @@ from analysis.reporting.likeness import (
     verdict_sentences,
 )
 from analysis.reporting.material import Material
-from analysis.reporting.noise import noise_blocks
 from analysis.reporting.methods import (
     exclusion_sentences,
     statistics_sentences,
     trial_sentences,
 )
 from analysis.reporting.networks import network_blocks
+from analysis.reporting.noise import noise_blocks
 from analysis.reporting.pictures import made_figures
 from analysis.reporting.saliency import saliency_findings
 from analysis.reporting.stimuli import clip_sentences, version_sentences

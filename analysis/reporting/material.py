@@ -36,8 +36,8 @@ SHARE_COLUMNS = {
 # What tells a row of a table from the others, in the order of printing.
 KEYS = (
     "kind", "measure", "step", "family", "target", "method", "group", "groups", "other",
-    "reference", "level", "condition", "conditions", "reading", "metric", "contrast", "term", "meaning",
-    "picture", "hole", "inpainting", "probe", "n_participants", "n_items", "n_seeds",
+    "reference", "level", "condition", "conditions", "reading", "metric", "contrast", "term",
+    "meaning", "picture", "hole", "inpainting", "probe", "n_participants", "n_items", "n_seeds",
 )  # fmt: skip
 LONGEST_KEY = 60
 SHARE_SETTINGS = {"analysis.confidence", "power.alpha"}

@@ -69,11 +69,18 @@ def test_tokens_lie_row_by_row_after_the_class_token() -> None:
 
 @pytest.mark.parametrize(
     ("backbone", "side", "layer"),
-    [("tiny", 32, "stages.3"), ("resnet18", 64, "layer4.1")],
+    [
+        ("tiny", 32, "stages.1"),  # 8 by 8 places; the next have 4 by 4
+        ("resnet18", 64, "layer2"),
+        ("resnet18", 224, "layer4"),
+        # Read by its class token: after its last attention no other place matters.
+        ("timm:vit_tiny_patch16_224", 224, "blocks.11.norm1"),
+    ],
 )
-def test_the_last_map_is_the_last_layer_with_places(backbone: str, side: int, layer: str) -> None:
-    found = last_map(_network(backbone=backbone, side=side), "whole")
-    assert found.startswith(f"whole.backbone.{layer.split('.')[0]}")
+def test_the_last_map_is_the_last_layer_with_enough_places(
+    backbone: str, side: int, layer: str
+) -> None:
+    assert last_map(_network(backbone=backbone, side=side), "whole") == f"whole.backbone.{layer}"
 
 
 def test_grad_cam_is_the_class_activation_map_before_a_mean_and_a_linear_layer(
@@ -82,7 +89,7 @@ def test_grad_cam_is_the_class_activation_map_before_a_mean_and_a_linear_layer(
     # Zhou et al. (2016) is what Grad-CAM comes to there (Selvaraju et al., 2017, section 3.1).
     network, cache = trained_whole.network, trained_whole.cache
     positions = np.arange(3)
-    layer = last_map(network, "whole")
+    layer = "whole.backbone.stages.3"
     heat = grad_cam(
         trained_whole, {"whole": "body_background"}, {"whole": layer}, positions, label=2
     )["whole"]

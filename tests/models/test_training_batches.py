@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from models.architectures import build_network
-from models.batches import Batch, Batches, DeviceFrames, HostFrames, trained_views
+from models.batches import Batch, Batches, trained_views
 from models.draws import Drawer, partners, parts_of
+from models.frame_sources import DeviceFrames, HostFrames
 from models.frames import FrameCache
 from models.loss import IGNORED, loss_terms
 from models.network import Network
