@@ -9,12 +9,17 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := $(VENV)/bin
 
 # What the headless OpenCV, PyAV and matplotlib wheels need beyond a bare Debian. A lab computer
-# (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1. The tests of the
-# review page need a browser: make system BROWSER=1.
+# (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1 (fonts of other
+# scripts, and a screen and keys that need no hands, for the tests). The tests of the review page
+# need a browser: make system BROWSER=1.
 SYSTEM_PACKAGES = libglib2.0-0 \
-  $(if $(LAB),libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb) \
+  $(if $(LAB),libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb fonts-dejavu-core \
+    fonts-wqy-microhei libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
+    libxcb-render-util0 libxkbcommon-x11-0) \
   $(if $(BROWSER),chromium chromium-driver)
+# Everything but the laboratory's PsychoPy, and everything.
 ENOUGH := $(VENV)/.installed
+ALL := $(VENV)/.installed-all
 
 .PHONY: demo test lint system clean
 
@@ -22,17 +27,20 @@ demo: system $(ENOUGH)
 	$(BIN)/bodyscene run studies/demo.toml --cores $(CORES)
 
 test: BROWSER = 1
-test: system $(ENOUGH) lint
+test: LAB = 1
+test: system $(ALL) lint
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
 
-lint: $(ENOUGH)
+lint: $(ALL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-$(ENOUGH): pyproject.toml constraints.txt
+$(ENOUGH): EXTRAS = models
+$(ALL): EXTRAS = all,dev
+$(ENOUGH) $(ALL): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[models,dev]" --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" --constraint constraints.txt
 	touch $@
 
 # Asks for root only where a package is missing; says what to install where there is no apt.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from behavior.commands import add_lab_commands
 from study.command import IN_RUN, errors_in_words, log_to_screen, say, stamp, step
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ Seed = Annotated[int | None, typer.Option("--seed", help="only this seed of the 
 
 ALL_CORES = os.cpu_count() or 1
 log = logging.getLogger("bodyscene")
+add_lab_commands(app)
 
 
 @app.command()
@@ -102,26 +104,32 @@ def audit(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = A
 
 
 @app.command()
-def plan(study_file: StudyFile, results: ResultsFolder = None) -> None:
+def plan(
+    study_file: StudyFile,
+    results: ResultsFolder = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="only check the lists that are there")
+    ] = False,
+) -> None:
     """Draw the choice sets and all participants' lists, and check their balance."""
-    from study.plan import make_plan
+    from study.plan import check_plan, make_plan
 
     with step("plan", study_file, results) as (study, folder):
-        balance = make_plan(study, folder)
-        stamp(folder, "choices", folder.choices)
-        stamp(folder, "plan", folder.trials)
+        balance = check_plan(study, folder) if check_only else make_plan(study, folder)
+        if not check_only:
+            stamp(folder, "choices", folder.choices)
+            stamp(folder, "plan", folder.trials, folder.familiarisation)
         log.info("%s", " ".join(balance.text().split("\n")).strip())
         say(f"The lists are {folder.trials}")
 
 
 @app.command()
 def frames(study_file: StudyFile, results: ResultsFolder = None) -> None:
-    """Cache all stimuli at the networks' input size (`train` does it too where it is missing)."""
+    """Cache what the networks see at their input size (`train` does it too where it is missing)."""
     with step("frames", study_file, results) as (study, folder):
-        from models.frames import open_frames
-        from study.tables import read_table
+        from models.network_frames import make_frames
 
-        open_frames(folder, read_table("manifest", folder.manifest), study.training.image_size)
+        make_frames(study, folder)
         stamp(folder, "frames", folder.manifest)
         say(f"The networks' frames are in {folder.frames}")
 
@@ -180,18 +188,32 @@ def score(
     manifest: Annotated[
         Path | None, typer.Option(help="with --logits as tables: manifest.csv of their stimuli")
     ] = None,
+    scale: Annotated[
+        str, typer.Option(help="with --logits: probability, log or logit")
+    ] = "probability",
     name: Annotated[str, typer.Option(help="with --logits: the model's name")] = "outside",
     out: Annotated[Path, typer.Option(help="with --logits: where to write the responses")] = Path(
         "outside"
     ),
 ) -> None:
-    """Score the study's networks on all versions, or read out an outside model's --logits."""
-    if logits:
+    """Score the study's networks on all versions, or read out an outside model's --logits.
+
+    With both a study and --logits, the outside model joins the study: its name must stand in
+    scoring.outside, and its outputs be tables by stimulus_id.
+    """
+    if logits and study_file is None:
         with errors_in_words():
-            _read_out_outside(logits, categories, choices, manifest, name, out)
+            _read_out_outside(logits, categories, choices, manifest, name, out, scale)
         return
     if study_file is None:
         raise typer.BadParameter("give a STUDY.toml, or --logits with --choices")
+    if logits:
+        with step(f"score {name}", study_file, results) as (study, folder):
+            from models.external import bring_into_study
+
+            path = bring_into_study(study, folder, name, _by_version(logits), scale, seed or 0)
+            say(f"The responses are {path}; now run `bodyscene fit`")
+        return
     with step(_named("score", model, seed), study_file, results) as (study, folder):
         from models.score import score_model
 
@@ -200,6 +222,62 @@ def score(
             responses = folder.model_responses(network, number)
             stamp(folder, f"score-{network}-seed{number}", responses)
         say(f"The responses of the networks are in {folder.root / 'responses'}")
+
+
+@app.command()
+def saliency(
+    study_file: StudyFile,
+    model: ModelName = None,
+    seed: Seed = None,
+    results: ResultsFolder = None,
+) -> None:
+    """Measure where networks look: Grad-CAM, and its share inside the body, per version."""
+    with step(_named("saliency", model, seed), study_file, results) as (study, folder):
+        from models.saliency import write_saliency
+
+        for network, number in _networks(study, model, seed, study.saliency.models):
+            path = write_saliency(study, folder, network, number)
+            stamp(folder, f"saliency-{network}-seed{number}", path)
+        say(f"Where networks look is in {folder.root / 'saliency'}")
+
+
+@app.command()
+def noise(
+    study_file: StudyFile,
+    model: ModelName = None,
+    seed: Seed = None,
+    results: ResultsFolder = None,
+    cores: Cores = ALL_CORES,
+) -> None:
+    """Spoil the masks of the test clips, make the versions anew, and score the networks on them."""
+    with step(_named("noise", model, seed), study_file, results) as (study, folder):
+        from models.noise import score_noise
+
+        networks = _networks(study, model, seed, study.noise.models)
+        curves = score_noise(study, folder, networks, cores)
+        for (network, number), curve in zip(networks, curves, strict=True):
+            stamp(folder, f"noise-{network}-seed{number}", curve)
+        say(f"How networks do on spoiled masks is in {folder.noise}")
+
+
+@app.command()
+def features(
+    study_file: StudyFile,
+    model: ModelName = None,
+    seed: Seed = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(help="STREAM.LAYER, * for anything; default the blocks of each backbone"),
+    ] = None,
+    results: ResultsFolder = None,
+) -> None:
+    """Write what the layers of networks put out for every test stimulus, as Parquet."""
+    with step(_named("features", model, seed), study_file, results) as (study, folder):
+        from models.features import write_features
+
+        for network, number in _networks(study, model, seed):
+            write_features(study, folder, network, number, layers or ())
+        say(f"The features are in {folder.root / 'features'}")
 
 
 @app.command()
@@ -295,16 +373,29 @@ def _named(step: str, model: str | None, seed: int | None) -> str:
     return " ".join([step, model or "", "" if seed is None else f"seed {seed}"]).strip()
 
 
-def _networks(study: Study, model: str | None, seed: int | None) -> list[tuple[str, int]]:
-    """Return the (model, seed) pairs that were asked for."""
+def _networks(
+    study: Study, model: str | None, seed: int | None, among: list[str] | None = None
+) -> list[tuple[str, int]]:
+    """Return the (model, seed) pairs that were asked for, by default those of all models."""
     from study.errors import StudyError
 
-    wanted = [study.model(model)] if model else study.models
+    default = [m for m in study.models if among is None or m.name in among]
+    wanted = [study.model(model)] if model else default
     pairs = [(m.name, s) for m in wanted for s in m.seeds if seed is None or s == seed]
     if not pairs:
         seeds = {m.name: m.seeds for m in wanted}
         raise StudyError(f"no network with model = {model}, seed = {seed}; the study has {seeds}")
     return pairs
+
+
+def _by_version(logits: list[str]) -> dict[str, Path]:
+    """Return version -> file, of what was given as CONDITION=FILE."""
+    from study.errors import StudyError
+
+    files = dict(pair.split("=", 1) for pair in logits if "=" in pair)
+    if len(files) < len(logits):
+        raise StudyError(f"--logits expects CONDITION=FILE, once per condition, found {logits}")
+    return {condition: Path(file) for condition, file in files.items()}
 
 
 def _read_out_outside(
@@ -314,22 +405,23 @@ def _read_out_outside(
     manifest: Path | None,
     name: str,
     out: Path,
+    scale: str,
 ) -> None:
     import pandas as pd
 
     from models.external import import_outputs
     from study.errors import StudyError
 
-    files = dict(pair.split("=", 1) for pair in logits if "=" in pair)
-    if len(files) < len(logits) or choices is None:
-        raise StudyError("--logits expects CONDITION=FILE, once per condition, and --choices FILE")
+    if choices is None:
+        raise StudyError("--logits without a study expects --choices FILE")
     written = import_outputs(
-        {condition: Path(file) for condition, file in files.items()},
+        _by_version(logits),
         categories=categories,
         choices=choices,
         manifest=manifest,
         name=name,
         folder=out,
+        scale=scale,
     )
     accuracy = pd.read_csv(written.accuracy)
     typer.echo(accuracy.to_string(index=False, float_format="{:.4f}".format))

@@ -2,75 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from behavior.psychometric import eta_of_accuracy, probability_correct
-from behavior.session import run_session
-from behavior.trial import Answer, Trial, trials_of
+from behavior.flow import TrialStep
+from behavior.journal import Memory
+from behavior.observer_stage import ObserverStage, SimulatedObserver
+from behavior.pages import read_texts
+from behavior.psychometric import eta_of_accuracy
+from behavior.run import Place, run_steps
+from behavior.session import SIMULATED
+from behavior.session_tables import response_rows
+from behavior.stage import ClipToShow
+from behavior.trial import trials_of
 from study.config import Study
 from study.errors import StudyError
 from study.fields import Observers
+from study.fields.session import Session
 from study.results import Results
 from study.tables import choice_columns, read_table, write_table
 
-GROUP = "simulated"
-# A fixed number per use keeps the streams of one seed apart.
-ITEMS_STREAM, OBSERVERS_STREAM = 201, 202
+# A fixed number per use keeps the streams of one seed apart; test trials have their own, so that
+# practice and attention checks do not change the answers to them.
+ITEMS_STREAM, OBSERVERS_STREAM, SIDE_ITEMS_STREAM, SIDE_OBSERVERS_STREAM = 201, 202, 203, 204
 
 
-@dataclass
-class SimulatedObserver:
-    """A responder that sees the action with a probability, guesses otherwise, and takes time.
+def simulated_observers(study: Study, results: Results) -> Iterator[tuple[str, SimulatedObserver]]:
+    """Yield (participant, observer) for every list of the plan.
 
-    Attributes
-    ----------
-    settings : Observers
-        Lapse rate and reaction times.
-    eta_of_condition : mapping of str to float
-        Logit of seeing the action in a version, of a median observer on a median clip.
-    effect : float
-        How much better this observer is, logits.
-    effect_of_clip : mapping of str to float
-        How much easier a clip is, logits.
-    rng : numpy.random.Generator
+    An observer does not depend on how many participants come after.
+
+    Raises
+    ------
+    StudyError
+        When the study asks for an accuracy that chance and lapses make impossible.
     """
-
-    settings: Observers
-    eta_of_condition: Mapping[str, float]
-    effect: float
-    effect_of_clip: Mapping[str, float]
-    rng: np.random.Generator
-
-    def respond(self, trial: Trial) -> Answer:
-        """Answer one trial."""
-        eta = self.eta_of_condition[trial.condition] + self.effect
-        eta += self.effect_of_clip[trial.clip_id]
-        k = len(trial.choices)
-        right = trial.choices.index(trial.action)
-        is_correct = self.rng.random() < probability_correct(eta, k, self.settings.lapse)
-        foil = int(self.rng.integers(k - 1))
-        wrong = foil + (foil >= right)
-        return Answer(right if is_correct else wrong, self._reaction_time())
-
-    def _reaction_time(self) -> float:
-        """Draw from an ex-Gaussian distribution, seconds; nobody answers before the choices."""
-        settings = self.settings
-        rt_s = 0.0
-        while rt_s <= 0.0:
-            rt_s = self.rng.normal(settings.rt_mu_s, settings.rt_sigma_s)
-            rt_s += self.rng.exponential(settings.rt_tau_s)
-        return round(rt_s, 4)
+    settings = study.observers
+    trials = read_table("trials", results.trials)
+    etas = _etas(settings, trials)
+    effects = _clip_effects(study.seed, settings, trials)
+    for number, participant in enumerate(sorted(set(trials["participant"]))):
+        rng = np.random.default_rng([study.seed, OBSERVERS_STREAM, number])
+        side_rng = np.random.default_rng([study.seed, SIDE_OBSERVERS_STREAM, number])
+        effect = rng.normal(0.0, settings.observer_sd)
+        yield participant, SimulatedObserver(settings, etas, effect, effects, rng, side_rng)
 
 
 def simulate_observers(study: Study, results: Results) -> Path:
     """Let a simulated observer answer every participant's list and write the response rows.
 
+    Trials go through the same loop as a person's, without pages and with the record in memory.
     Equal studies and lists give equal bytes; a participant's answers do not depend on how many
     participants come after.
 
@@ -85,18 +70,19 @@ def simulate_observers(study: Study, results: Results) -> Path:
         When the study has no simulated observers, or asks for an accuracy that chance and lapses
         make impossible.
     """
-    settings = study.observers
-    if not settings.simulate:
+    if not study.observers.simulate:
         raise StudyError("observers.simulate = false: this study has no simulated observers")
     trials = read_table("trials", results.trials)
-    etas = _etas(settings, trials)
-    effects = _clip_effects(study.seed, settings, trials)
+    # Nobody sees them: a simulated observer looks at the trial, not at the file.
+    clips = {name: ClipToShow(name, Path(), 0.0, 1) for name in trials["stimulus_id"].unique()}
+    texts, settings = read_texts(), Session()
     rows: list[dict[str, Any]] = []
-    for number, participant in enumerate(sorted(set(trials["participant"]))):
-        rng = np.random.default_rng([study.seed, OBSERVERS_STREAM, number])
-        effect = rng.normal(0.0, settings.observer_sd)
-        observer = SimulatedObserver(settings, etas, effect, effects, rng)
-        run_session(trials_of(trials, participant), observer, rows.append, GROUP)
+    for participant, observer in simulated_observers(study, results):
+        record = Memory()
+        record.note("started", participant=participant, list=participant, group=SIMULATED)
+        steps = [TrialStep(trial) for trial in trials_of(trials, participant)]
+        run_steps(Place(ObserverStage(observer), record, settings, texts, clips), steps)
+        rows += response_rows(record.events)
     write_table("responses", pd.DataFrame(rows), results.simulated_responses)
     return results.simulated_responses
 
@@ -116,6 +102,11 @@ def _etas(settings: Observers, trials: pd.DataFrame) -> dict[str, float]:
 
 
 def _clip_effects(seed: int, settings: Observers, trials: pd.DataFrame) -> dict[str, float]:
-    clips = sorted(set(trials["clip_id"]))
-    draws = np.random.default_rng([seed, ITEMS_STREAM]).normal(0.0, settings.item_sd, len(clips))
-    return dict(zip(clips, draws.tolist(), strict=True))
+    """Draw how much easier each clip is, those of the test trials first and apart."""
+    tested = set(trials["clip_id"][trials["kind"] == "test"])
+    others = set(trials["clip_id"]) - tested
+    effects: dict[str, float] = {}
+    for stream, clips in ((ITEMS_STREAM, tested), (SIDE_ITEMS_STREAM, others)):
+        draws = np.random.default_rng([seed, stream]).normal(0.0, settings.item_sd, len(clips))
+        effects |= dict(zip(sorted(clips), draws.tolist(), strict=True))
+    return effects

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 
 from study.errors import StudyError
 from study.tables import choice_columns
+
+Kind = Literal["practice", "test", "catch"]
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,14 @@ class Trial:
     Attributes
     ----------
     participant : str
-        Whose list it is from.
+        Who does it.
     session, block, trial : int
-        Counted from 1.
+        Counted from 1; practice is block 0.
     stimulus_id, clip_id, action, condition : str
         The version of the clip that is shown.
     choices : tuple of str
         The labels in the order shown.
+    kind : {"practice", "test", "catch"}
     """
 
     participant: str
@@ -35,6 +39,18 @@ class Trial:
     action: str
     condition: str
     choices: tuple[str, ...]
+    kind: Kind = "test"
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Session and trial, which tell it from the participant's others."""
+        return self.session, self.trial
+
+    @classmethod
+    def of_event(cls, event: dict[str, Any]) -> Trial:
+        """Make the trial that a journal's event carries."""
+        values = {name: event[name] for name in cls.__dataclass_fields__}
+        return cls(**values | {"choices": tuple(event["choices"])})
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Answer:
     rt_s: float
 
 
-def trials_of(table: pd.DataFrame, participant: str) -> list[Trial]:
+def trials_of(table: pd.DataFrame, participant: str, list_id: str | None = None) -> list[Trial]:
     """Return one participant's trials in the order in which they are shown.
 
     Parameters
@@ -61,24 +77,27 @@ def trials_of(table: pd.DataFrame, participant: str) -> list[Trial]:
     table : DataFrame
         All lists, see `study.tables.trials_schema`.
     participant : str
-        As in the table, e.g. "01".
+        E.g. "01".
+    list_id : str, optional
+        Whose list it is, as in the table; default the participant's own.
 
     Raises
     ------
     StudyError
-        When the table has no list of that participant.
+        When the table has no such list.
     """
-    own = table[table["participant"] == participant].sort_values(["session", "trial"])
+    wanted = participant if list_id is None else list_id
+    own = table[table["participant"] == wanted].sort_values(["session", "trial"])
     if own.empty:
         known = sorted(set(table["participant"]))
         raise StudyError(
-            f"participant {participant!r} has no list; expected one of {known[0]} .. {known[-1]}"
+            f"participant {wanted!r} has no list; expected one of {known[0]} .. {known[-1]}"
         )
     labels = list(own[choice_columns(own)].itertuples(index=False, name=None))
     fields = ["session", "block", "trial", "stimulus_id", "clip_id", "action", "condition"]
     return [
-        Trial(participant, *values, choices=choices)
-        for values, choices in zip(
-            own[fields].itertuples(index=False, name=None), labels, strict=True
+        Trial(participant, *values, choices=choices, kind=kind)
+        for values, choices, kind in zip(
+            own[fields].itertuples(index=False, name=None), labels, own["kind"], strict=True
         )
     ]

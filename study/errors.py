@@ -9,6 +9,10 @@ EXTRA_OF = {
     "safetensors": "models",
     "transformers": "video",
     "ultralytics": "models",
+    "psychopy": "lab",
+    "arabic_reshaper": "lab",
+    "bidi": "lab",
+    "freetype": "lab",
 }
 
 

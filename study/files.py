@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -12,14 +11,21 @@ import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from study.errors import StudyError
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
 
 LOCK_NAME = ".bodyscene.lock"
 LOCK_HELD = "BODYSCENE_LOCK_HELD"
 PARTIAL_MARK = ".partial-"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# Windows locks bytes, and nobody else can read those: one far behind the holder's name.
+LOCKED_BYTE = 1 << 30
 
 
 @contextlib.contextmanager
@@ -38,7 +44,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{PARTIAL_MARK}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield partial
-        with partial.open("rb") as written:
+        # Windows forces only files to the disk that are open for writing.
+        with partial.open("r+b") as written:
             os.fsync(written.fileno())
         partial.replace(path)
     except OSError as error:
@@ -118,15 +125,13 @@ def only_writer(folder: Path) -> Iterator[None]:
         yield
         return
     with lock_path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(lock):
             lock.seek(0)
             holder = lock.read().strip() or "another process"
             raise StudyError(
                 f"{folder}: {holder} is writing into this results folder. Wait until it ends, "
                 "or give another folder with --results."
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
@@ -136,3 +141,16 @@ def only_writer(folder: Path) -> Iterator[None]:
         finally:
             del os.environ[LOCK_HELD]
             lock.truncate(0)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock an open file for this process until it is closed; tell whether that could be done."""
+    try:
+        if os.name == "nt":
+            file.seek(LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

@@ -27,7 +27,18 @@ VERBS = (
     "train",
     "margins",
     "score",
+    "saliency",
+    "noise",
+    "features",
     "simulate",
+    "session",
+    "sessions",
+    "texts",
+    "check-timing",
+    "pack",
+    "unpack",
+    "collect",
+    "bids",
     "fit",
     "figures",
     "report",
@@ -48,7 +59,8 @@ def test_help_loads_no_room_and_no_heavy_package() -> None:
         "from typer.testing import CliRunner\n"
         "from bodyscene import app\n"
         "assert CliRunner().invoke(app, ['train', '--help']).exit_code == 0\n"
-        "heavy = {'torch', 'cv2', 'pandas', 'numpy', 'matplotlib', 'stimuli', 'models'}\n"
+        "heavy = {'torch', 'cv2', 'pandas', 'numpy', 'matplotlib', 'psychopy'}\n"
+        "heavy |= {'stimuli', 'models'}\n"
         "rooms = {name for name in sys.modules if name.startswith('study.')} - {'study.command'}\n"
         "print(sorted(heavy & set(sys.modules) | rooms))\n"
     )

@@ -101,8 +101,8 @@ class Model(Section):
     backbone: str = Field(
         "resnet50",
         description="tiny; a torchvision classifier of frames (resnet18, convnext_tiny, vit_b_16, "
-        "...) or of clips (r3d_18, ...); timm:NAME; hf:FOLDER; NAME*FACTOR, with wider channels; or "
-        "module:Class of one's own torch module",
+        "...) or of clips (r3d_18, ...); timm:NAME; hf:FOLDER; NAME*FACTOR, with wider channels; "
+        "or module:Class of one's own torch module",
     )
     weights: FilePath | None = Field(
         None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from study.config import Study
 from study.results import Results
 from study.tables import write_table
 from study.trials import draw_choice_sets, draw_lists
+from tests.behavior.lab import make_lab
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +49,9 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Stu
         return study, results
 
     return make
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> tuple[Study, Results]:
+    """A results folder of three participants with 12 short trials each."""
+    return make_lab(tmp_path)
