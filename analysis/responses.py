@@ -13,9 +13,11 @@ from analysis.groups import OBSERVERS, known_groups
 from study.config import Study
 from study.errors import StudyError
 from study.results import Results
-from study.tables import read_table
+from study.tables import read_table, read_text_table
 
 MAX_NAMED = 5
+# Which the sessions of the laboratory write.
+REPLACEMENTS = Path("sessions") / "participants.csv"
 FIRST_LINE = 2  # of the data, counted as in an editor: the header is line 1
 
 
@@ -29,7 +31,8 @@ class Responses:
         See `study.tables.responses_schema`; besides, `file` and `line` say where a row is from.
     catch : DataFrame
         Answers of people to the plan's catch trials, which tell who paid attention and nothing
-        else: rows as in `table`, which has none of them.
+        else: rows as in `table`, which has none of them. One whose time was over has an empty
+        response and is not correct.
     notes : list of str
         What a reader must know: rows left out and why, versions or trials that are missing, cells
         and groups without variation.
@@ -201,7 +204,49 @@ def _set_catch_trials_aside(results: Results, responses: Responses) -> None:
     table = responses.table
     is_catch = table["clip_id"].isin(clips) & table["group"].isin(OBSERVERS)
     responses.table = table[~is_catch].reset_index(drop=True)
-    responses.catch = table[is_catch].reset_index(drop=True)
+    answered = table[is_catch].reset_index(drop=True)
+    missed = _missed_catch_trials(results, planned, table)
+    responses.catch = pd.concat([answered, missed], ignore_index=True)
+
+
+def _missed_catch_trials(
+    results: Results, planned: pd.DataFrame | None, table: pd.DataFrame
+) -> pd.DataFrame:
+    """Return rows for catch trials that were over before somebody answered.
+
+    They leave no response rows, but answers to later trials tell that they were shown. Who answers
+    no check in time has not paid attention, and is not somebody who could not be judged.
+    """
+    if planned is None:
+        return table.iloc[:0]
+    catch = planned[planned["kind"] == "catch"]
+    lists = _lists_of_replacements(results)
+    missed = [table.iloc[:0]]
+    for (_, observer), own in table[table["group"].isin(OBSERVERS)].groupby(["group", "observer"]):
+        shown = catch[catch["participant"] == lists.get(observer, observer)]
+        done = set(own[["session", "trial"]].itertuples(index=False, name=None))
+        last = own.groupby("session")["trial"].max()
+        rows = shown[shown["trial"] < shown["session"].map(last).fillna(0)]
+        is_missed = [key not in done for key in zip(rows["session"], rows["trial"], strict=True)]
+        columns = [name for name in table.columns if name in rows]
+        of_person = own.iloc[0][["observer", "group", "file"]].to_dict()
+        missed.append(
+            rows.loc[is_missed, columns].assign(**of_person, response="", correct=0, rt_s=np.nan)
+        )
+    return pd.concat(missed, ignore_index=True)
+
+
+def _lists_of_replacements(results: Results) -> dict[str, str]:
+    """Return whose list of the plan they do who replace somebody."""
+    path = results.root / REPLACEMENTS
+    if not path.is_file():
+        return {}
+    table = read_text_table(path)
+    if not {"participant", "list"} <= set(table.columns):
+        raise StudyError(
+            f"{path}: expected the columns participant and list, found {list(table.columns)}"
+        )
+    return dict(zip(table["participant"], table["list"], strict=True))
 
 
 def _planned_trials(results: Results) -> pd.DataFrame | None:
@@ -230,7 +275,8 @@ def _note_what_is_missing(study: Study, results: Results, responses: Responses) 
             )
     people = table[table["group"].isin(OBSERVERS)]
     if len(people):
-        _note_short_lists(results, pd.concat([people, responses.catch]), responses.notes)
+        answered = responses.catch[responses.catch["response"] != ""]
+        _note_short_lists(results, pd.concat([people, answered]), responses.notes)
         untimed = people[people["rt_s"].isna()]
         for name, rows in untimed.groupby("file"):
             count = f"{len(rows)} answers of observers have no reaction time"
@@ -261,8 +307,9 @@ def _note_short_lists(results: Results, people: pd.DataFrame, notes: list[str]) 
     if trials is None:
         return
     planned = trials.groupby("participant").size()
+    lists = _lists_of_replacements(results)
     for (group, observer), rows in people.groupby(["group", "observer"]):
-        n_planned = int(planned.get(observer, 0))
+        n_planned = int(planned.get(lists.get(observer, observer), 0))
         if len(rows) != n_planned:
             notes.append(
                 f"{rows['file'].iloc[0]}: {group} {observer} answered {len(rows)} trials of a "

@@ -34,8 +34,8 @@ from study.tables import read_table
 
 BIDS_VERSION = "1.10.0"
 SOFTWARE = "bodyscene"
-# What a session keeps for itself.
-NOT_SOURCE = ("claim", ".partial-", ".lock")
+# What a session keeps for itself, half-written files, and what macOS leaves in folders.
+NOT_SOURCE = ("claim", ".")
 STIMULI = {
     "stimulus_id": {"Description": "The stimulus"},
     "clip_id": {"Description": "The clip of which it is a version"},
@@ -85,10 +85,16 @@ def export_bids(
     Raises
     ------
     StudyError
-        When there is nothing to export, a journal is damaged, or `target` is something else.
+        When there is nothing to export, a journal is damaged, `target` is something else, or has
+        the `sourcedata` of an earlier export where none are wanted.
     """
     subjects = subjects_of(results)
     _check_target(study, target, subjects)
+    if not with_sourcedata and (target / "sourcedata").exists():
+        raise StudyError(
+            f"{target / 'sourcedata'}: an earlier export left journals and logs there, which tell "
+            "times of day; expected none. Remove the folder, or give a new one"
+        )
     for subject in subjects:
         _write_subject(study, target, subject)
     participants = participants_table(subjects)

@@ -248,7 +248,7 @@ def _n_answers(trials: pd.DataFrame) -> int:
 
 def _told(name: str, value: str) -> str:
     """Return what a participant told; an age above the limit cut to it."""
-    if name.casefold() == "age" and value.strip().isdigit() and int(value) > OLDEST:
+    if name.casefold() == "age" and value.strip().isdecimal() and int(value) > OLDEST:
         return str(OLDEST)
     # A tab or a line break would end the cell.
     return " ".join(value.split())

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import re
 import threading
 import time
 import uuid
@@ -30,6 +31,7 @@ from study.errors import StudyError
 from study.files import write_json
 
 log = logging.getLogger("bodyscene")
+NAME = re.compile(r"claim-\d+\.json")
 # Set where the MAC address that names a computer is a random number.
 RANDOM_NODE = 1 << 40
 
@@ -166,15 +168,19 @@ def _make(path: Path) -> None:
         "user": _user(),
         "since_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    with path.open("x", encoding="utf-8") as file:
-        try:
+    try:
+        with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(facts))
             file.flush()
             os.fsync(file.fileno())
-        except OSError:
-            # A claim without a holder's name would look alive for a while.
-            path.unlink()
-            raise
+    except FileExistsError:
+        raise
+    except OSError:
+        # A claim without a holder's name would look alive for a while. Closed by now: Windows
+        # deletes no open file.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -212,7 +218,10 @@ def _is_renewed(path: Path, seconds: float) -> bool:
 
 
 def _age_s(path: Path) -> float:
-    """Return the seconds since a claim was renewed, by the clock of the disk that holds it."""
+    """Return the seconds since a claim was renewed, by the clock of the disk that holds it.
+
+    A time in the future tells as little as an old one: a clock was ahead, and nothing else.
+    """
     probe = path.with_name(f".now-{uuid.uuid4().hex[:8]}")
     try:
         probe.touch()
@@ -222,7 +231,7 @@ def _age_s(path: Path) -> float:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
-    return max(0.0, now - path.stat().st_mtime)
+    return abs(now - path.stat().st_mtime)
 
 
 def _is_dead_here(facts: dict[str, Any]) -> bool:
@@ -233,10 +242,15 @@ def _is_dead_here(facts: dict[str, Any]) -> bool:
         return psutil.Process(int(facts["process"])).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+    except psutil.AccessDenied:
+        # Somebody else's process, by now perhaps another one of the same number.
+        return False
 
 
 def _newest(folder: Path) -> Path | None:
-    return max(folder.glob("claim-*.json"), key=_number, default=None)
+    # Copies that people or cloud folders make ("claim-001 (2).json") are no claims.
+    claims = [path for path in folder.glob("claim-*.json") if NAME.fullmatch(path.name)]
+    return max(claims, key=_number, default=None)
 
 
 def _number(path: Path) -> int:

@@ -55,10 +55,15 @@ def frozen(
         if not name.startswith(MAY_CHANGE) and name not in PLAN_ONLY
     }
     content |= {f"text {name}": value for name, value in text_hashes.items()}
-    content |= {f"trial {t.session}.{t.trial} of the plan": _trial_key(t) for t in trials}
+    content |= frozen_trials(trials)
     content["familiarisation"] = key_of(list(stills))
     content |= {f"stimulus {name}": value for name, value in sorted(stimuli.items())}
     return content
+
+
+def frozen_trials(trials: Sequence[Trial]) -> Frozen:
+    """Return the part that tells which trials were shown: a hash each."""
+    return {f"trial {t.session}.{t.trial} of the plan": _trial_key(t) for t in trials}
 
 
 def check_unchanged(before: Frozen, now: Frozen) -> None:

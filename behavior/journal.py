@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from behavior.stage import SessionStopped
 from study.errors import StudyError
+from study.files import force_to_disk
 
 LINE = re.compile(r'(?s)(.*),"sum":"([0-9a-f]{16})"\}')
 FIRST_SUM = "0" * 16
@@ -256,7 +257,7 @@ class Journal:
             while left:
                 left = left[file.write(left) :]
             if self._durable:
-                os.fsync(file.fileno())
+                force_to_disk(file.fileno())
             self._is_half_written = False
 
     def _create(self) -> None:
@@ -264,7 +265,7 @@ class Journal:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("xb") as file:
-            os.fsync(file.fileno())
+            force_to_disk(file.fileno())
         # The new names are on the disk only when their folders are.
         sync_folder(self.path.parent)
         sync_folder(self.path.parent.parent)
@@ -276,10 +277,10 @@ class Journal:
         with aside.open("wb") as file:
             file.write(torn)
             file.flush()
-            os.fsync(file.fileno())
+            force_to_disk(file.fileno())
         with self.path.open("r+b") as file:
             file.truncate(self._size)
-            os.fsync(file.fileno())
+            force_to_disk(file.fileno())
         return aside
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from behavior.folders import journal_path, replacements_path, sessions_folder
+from behavior.folders import journal_path, sessions_folder
+from behavior.frozen import frozen_trials
 from behavior.journal import Event, read_journal
 from behavior.pack import RESULTS
-from behavior.replacements import read_replacements
+from behavior.replacements import merge_replacements, read_replacements
 from behavior.session_tables import write_session_tables
+from behavior.trial import trials_of
 from study.config import Study
 from study.errors import StudyError
-from study.files import whole_file, write_if_changed
+from study.files import whole_file
 from study.results import Results
 from study.tables import read_table
 
 JOURNAL = "journal.jsonl"
-# A claim says who holds a session on the other computer; it means nothing here.
-STAYS = ("claim-", ".partial-")
+# A claim says who holds a session on the other computer; it means nothing here. Names with a dot
+# in front are half-written files, or what macOS leaves in folders.
+STAYS = ("claim-", ".")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def collect(study: Study, results: Results, source: Path) -> Collected:
     if not found:
         raise StudyError(f"{source}: no sessions in {sessions_folder(theirs)}")
     collected, problems = Collected([], [], []), _conflicts(results, theirs)
-    lists = set(read_table("trials", results.trials)["participant"])
+    plan = read_table("trials", results.trials)
     here = {
         folder.name.casefold(): folder.name for folder in sessions_folder(results).glob("sub-*")
     }
@@ -73,12 +77,12 @@ def collect(study: Study, results: Results, source: Path) -> Collected:
         name = journal.parent.name.removeprefix("sub-")
         try:
             _check_same_name(journal.parent.name, here)
-            _sort_in(study, results, journal, name, lists, collected)
+            _sort_in(study, results, journal, name, plan, collected)
         except StudyError as error:
             problems.append(str(error))
     if problems:
         raise StudyError("nothing was collected:\n  " + "\n  ".join(problems))
-    _merge_replacements(results, theirs)
+    merge_replacements(results, theirs)
     for name in [*collected.new, *collected.continued]:
         _take(sessions_folder(theirs) / f"sub-{name}", sessions_folder(results) / f"sub-{name}")
         write_session_tables(results, name)
@@ -96,14 +100,14 @@ def _sort_in(
     results: Results,
     journal: Path,
     name: str,
-    lists: set[str],
+    plan: pd.DataFrame,
     collected: Collected,
 ) -> None:
     """Find out whether a session is new, goes on, or is known; refuse another one."""
     theirs = read_journal(journal).events
     if not theirs:
         return
-    _check_study(study, name, theirs[0], lists)
+    _check_study(study, name, theirs[0], plan)
     own = journal_path(results, name)
     if not own.is_file():
         collected.new.append(name)
@@ -122,7 +126,8 @@ def _begun(started: Event) -> str:
     return f"begun {started.get('time_utc', '')} on {started.get('machine', '')}"
 
 
-def _check_study(study: Study, name: str, started: Event, lists: set[str]) -> None:
+def _check_study(study: Study, name: str, started: Event, plan: pd.DataFrame) -> None:
+    """Refuse answers to other trials than those of the plan that is here."""
     frozen = started.get("frozen", {})
     for field, expected in (("study.name", study.name), ("study.seed", study.seed)):
         if frozen.get(field) != expected:
@@ -130,9 +135,20 @@ def _check_study(study: Study, name: str, started: Event, lists: set[str]) -> No
                 f"participant {name}: a session of another study: {field} = "
                 f"{frozen.get(field)!r}, expected {expected!r}"
             )
-    if started.get("list") not in lists:
+    if started.get("list") not in set(plan["participant"]):
         raise StudyError(
             f"participant {name}: did the list {started.get('list')!r}, which the plan has not"
+        )
+    planned = frozen_trials(trials_of(plan, name, started["list"]))
+    shown = {trial: key for trial, key in frozen.items() if trial.startswith("trial ")}
+    if shown != planned:
+        first = min(
+            (trial for trial in {*shown, *planned} if shown.get(trial) != planned.get(trial)),
+            key=lambda trial: [int(number) for number in re.findall(r"\d+", trial)],
+        )
+        raise StudyError(
+            f"participant {name}: was shown another plan than the one that is here, from {first} "
+            "on; put back the study's results folder from which the pack was made"
         )
 
 
@@ -148,14 +164,6 @@ def _conflicts(results: Results, theirs: Results) -> list[str]:
         f"participant {row.participant}: replaces {row.replaces_there} there, {row.replaces} here"
         for row in differ.itertuples()
     ]
-
-
-def _merge_replacements(results: Results, theirs: Results) -> None:
-    tables = [read_replacements(results), read_replacements(theirs)]
-    table = pd.concat(tables, ignore_index=True).drop_duplicates("participant")
-    if len(table):
-        text = table.to_csv(index=False, lineterminator="\n")
-        write_if_changed(replacements_path(results), text)
 
 
 def _take(source: Path, target: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,6 +16,8 @@ from study.results import Results
 from study.tables import read_text_table
 
 COLUMNS = ["participant", "list", "replaces"]
+# To change the table takes a moment; who takes so long was killed.
+CHANGE_MOST_S = 10.0
 
 
 def read_replacements(results: Results) -> pd.DataFrame:
@@ -94,6 +99,21 @@ def replace_participant(
         and macOS), or the other is unknown or replaced already.
     """
     check_id(participant)
+    with _alone(replacements_path(results)):
+        return _add(results, participant, replaces, lists)
+
+
+def merge_replacements(results: Results, theirs: Results) -> None:
+    """Add who replaces whom in another results folder; who is known here stays as here."""
+    others = read_replacements(theirs)
+    if others.empty:
+        return
+    with _alone(replacements_path(results)):
+        tables = [read_replacements(results), others]
+        _write(results, pd.concat(tables, ignore_index=True).drop_duplicates("participant"))
+
+
+def _add(results: Results, participant: str, replaces: str, lists: Collection[str]) -> str:
     table = read_replacements(results)
     same = (table["participant"] == participant) & (table["replaces"] == replaces)
     if same.any():
@@ -109,8 +129,38 @@ def replace_participant(
         raise StudyError(f"participant {replaces!r} is replaced by {other!r} already")
     list_id = list_of(results, replaces, lists)
     table.loc[len(table)] = [participant, list_id, replaces]
-    write_if_changed(replacements_path(results), table.to_csv(index=False, lineterminator="\n"))
+    _write(results, table)
     return list_id
+
+
+def _write(results: Results, table: pd.DataFrame) -> None:
+    write_if_changed(replacements_path(results), table.to_csv(index=False, lineterminator="\n"))
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Change a table while no other computer does: both would read it, the first line be lost."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    guard = path.with_name(f"{path.name}.changing")
+    end_s = time.monotonic() + CHANGE_MOST_S
+    while True:
+        try:
+            guard.open("x").close()
+            break
+        # Windows refuses a name whose file is just being deleted.
+        except (FileExistsError, PermissionError) as error:
+            if time.monotonic() > end_s and not guard.is_file():
+                raise StudyError(f"{path}: cannot be changed: {error.strerror}") from error
+            if time.monotonic() > end_s:
+                with contextlib.suppress(OSError):
+                    guard.unlink()
+                end_s += CHANGE_MOST_S
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            guard.unlink()
 
 
 def next_id(replaces: str, taken: Collection[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from behavior.window_painter import Screen
 from behavior.window_screens import Screens
 from behavior.window_signals import NoTrigger
 from stimuli.video import Clip, write_clip
+from study.files import force_to_disk
 
 N_FLIPS = 300
 N_UPLOADS = 60
@@ -121,7 +121,7 @@ def sync_times(folder: Path, n: int = N_SYNCS) -> np.ndarray:
             began_s = time.perf_counter()
             file.write(RECORD)
             file.flush()
-            os.fsync(file.fileno())
+            force_to_disk(file.fileno())
             taken.append(time.perf_counter() - began_s)
     return np.array(taken)
 
@@ -164,7 +164,8 @@ def _clips_shown(
     width, height = clip_wh
     tile = np.tile(noise, (-(-height // 64), -(-width // 64), 1))[:height, :width]
     shown = []
-    with tempfile.TemporaryDirectory() as folder:
+    # Windows deletes no open file; where a clip failed, what went wrong matters more.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for fps in RATES_FPS:
             frames = np.stack([np.roll(tile, 5 * n, 1) for n in range(round(CLIP_S * fps))])
             path = Path(folder) / f"{fps:g}.mp4"

@@ -81,6 +81,7 @@ class WindowStage:
         self._glass: Glass | None = None
         self._trigger: Trigger | None = None
         self._facts: dict[str, Any] = {}
+        self._is_stop_wished = False
         # When the participant was last done with something, or the stage with showing it.
         self._free_s = time.perf_counter()
 
@@ -183,13 +184,15 @@ class WindowStage:
         )
         self._shelf.put_away(clip)
         self._free_s = shown.onset_s + shown.duration_s
-        # A clip is never interrupted: what was asked for meanwhile is asked now.
-        if any(press.name == STOP_KEY for press in self._window.presses()):
-            self._ask_to_stop()
+        # A clip is never interrupted, and that it was seen must be noted: `ask` asks first.
+        self._is_stop_wished = any(press.name == STOP_KEY for press in self._window.presses())
         return shown
 
     def ask(self, question: Question) -> Reply:
         """Show the labels and wait for a choice."""
+        if self._is_stop_wished:
+            self._is_stop_wished = False
+            self._ask_to_stop()
         return self._reply(self._screens.choices(question), question.limit_s)
 
     def rate(self, question: Question) -> Reply:

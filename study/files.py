@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import socket
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +22,15 @@ if os.name == "nt":
 else:
     import fcntl
 
+IS_WINDOWS = os.name == "nt"
 LOCK_NAME = ".bodyscene.lock"
 LOCK_HELD = "BODYSCENE_LOCK_HELD"
 PARTIAL_MARK = ".partial-"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Windows locks bytes, and nobody else can read those: one far behind the holder's name.
 LOCKED_BYTE = 1 << 30
+# Windows replaces no file that somebody reads: a virus scanner is done soon, Excel is not.
+REPLACE_TRIES, REPLACE_WAIT_S = 10, 0.1
 
 
 @contextlib.contextmanager
@@ -38,7 +43,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     StudyError
-        When the disk is full; the message names the file and the space left.
+        When the disk is full, or another program keeps the file open; the message names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL_MARK}{uuid.uuid4().hex[:8]}-{path.name}")
@@ -46,8 +51,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield partial
         # Windows forces only files to the disk that are open for writing.
         with partial.open("r+b") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
+            force_to_disk(written.fileno())
+        _replace(partial, path)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise StudyError(
@@ -59,10 +64,39 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def force_to_disk(file: int) -> None:
+    """Return when what was written to a file descriptor is on the disk, after a power cut too.
+
+    On macOS fsync stops at the drive's own memory; F_FULLFSYNC goes on. Shares do not know it.
+    """
+    if sys.platform == "darwin" and os.name != "nt":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(file)
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Rename a file to its final name; on Windows wait for whoever reads the old one."""
+    for _ in range(REPLACE_TRIES):
+        try:
+            partial.replace(path)
+            return
+        except PermissionError as error:
+            if not IS_WINDOWS or not path.is_file():
+                raise
+            refused = error
+            time.sleep(REPLACE_WAIT_S)
+    raise StudyError(
+        f"{path}: cannot be replaced ({refused.strerror}); expected a file that no other program "
+        "has open. Close the program that does (Excel, for instance) and repeat the command."
+    ) from refused
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, whole or not at all; equal text gives equal bytes on every system."""
     with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:

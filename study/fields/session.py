@@ -13,6 +13,8 @@ Colour = Annotated[str, Field(pattern=r"^(#[0-9a-fA-F]{6}|[a-z]+)$")]
 Size = Annotated[list[int], Field(min_length=2, max_length=2)]
 Seconds = Annotated[float, Field(ge=0.0, le=3600.0)]
 KeyName = Annotated[str, Field(min_length=1, max_length=20)]
+# Columns of participants.tsv, and the dialog's own field: an answer would take their place.
+TAKEN_FIELDS = {"participant", "participant_id", "group", "list", "complete", "n_answers"}
 DialogField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=40)]
 
 
@@ -165,6 +167,11 @@ class Session(Section):
             raise ValueError(f"keys: two labels share a key: {self.keys}")
         if len(set(self.ask_for)) < len(self.ask_for):
             raise ValueError(f"ask_for: a field stands twice: {self.ask_for}")
+        if taken := TAKEN_FIELDS.intersection(name.lower() for name in self.ask_for):
+            raise ValueError(
+                f"ask_for: {', '.join(sorted(taken))} is a field of the program's own; expected "
+                "another name"
+            )
         if self.assistant.show and self.assistant.screen == self.display.screen:
             raise ValueError(
                 f"assistant.screen = {self.assistant.screen} is the participant's own "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from analysis.exclusions import apply_exclusions
 from analysis.responses import read_responses
 from study.config import Study
 from study.errors import StudyError
@@ -136,6 +137,46 @@ def test_catch_trials_of_people_are_kept_apart(new_results: Callable[..., Made])
     assert people.groupby("observer").size().to_dict() == {"01": 36, "02": 36, "03": 36}
     # Practice is planned but leaves no rows: nobody's list counts as short.
     assert not [note for note in responses.notes if "trials of a list" in note]
+
+
+def test_catch_trials_that_nobody_answered_in_time_count_as_wrong(new_results: Callable[..., Made]):
+    study, results = new_results(trials={"n_participants": 3, "n_catch": 4})
+    plan = pd.read_csv(results.trials, dtype=str)
+    checks = plan[(plan["kind"] == "catch") & (plan["participant"] == "02")]["trial"]
+    path = results.simulated_responses
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    is_check = (table["observer"] == "02") & table["trial"].isin(checks)
+    table = table[~is_check]
+    # Somebody who stopped: what comes after the last answer was not shown.
+    seen = int(plan[(plan["kind"] == "catch") & (plan["participant"] == "03")]["trial"].iloc[1])
+    table = table[(table["observer"] != "03") | (table["trial"].astype(int) <= seen)]
+    table.to_csv(path, index=False)
+    responses = read_responses(study, results)
+    missed = responses.catch[responses.catch["response"] == ""]
+    assert missed["observer"].tolist() == ["02"] * 4
+    assert missed["trial"].astype(str).tolist() == checks.tolist()
+    assert missed["correct"].tolist() == [0] * 4
+    assert (responses.catch["observer"] == "03").sum() == 2
+    assert "simulated 02 answered 36 trials of a list of 40" in "\n".join(responses.notes)
+    rules = study.exclusions.model_copy(update={"min_catch_accuracy": 0.01})
+    judged = study.model_copy(update={"exclusions": rules})
+    kept = apply_exclusions(judged, responses.table, responses.catch)
+    assert "simulated:02 (0.000)" in kept.flow["who"].iloc[0]
+    assert not kept.notes
+
+
+def test_a_replacement_is_judged_by_the_list_that_it_does(new_results: Callable[..., Made]):
+    study, results = new_results(trials={"n_participants": 3, "n_catch": 4})
+    path = results.simulated_responses
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[table["observer"] == "02", "observer"] = "02b"
+    table.to_csv(path, index=False)
+    notes = "\n".join(read_responses(study, results).notes)
+    assert "simulated 02b answered 40 trials of a list of 0" in notes
+    folder = results.root / "sessions"
+    folder.mkdir()
+    (folder / "participants.csv").write_text("participant,list,replaces\n02b,02,02\n")
+    assert not [note for note in read_responses(study, results).notes if "of a list" in note]
 
 
 def test_between_designs_miss_no_versions(new_results: Callable[..., Made]):

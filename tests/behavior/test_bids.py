@@ -226,3 +226,8 @@ def test_simulated_data_are_marked(simulated: tuple[Study, Results], tmp_path: P
     assert table["kind"].value_counts().to_dict() == {"test": 40, "catch": 2}
     assert json.loads((folder / "sub-sim01_task-planned_beh.json").read_text())["Simulated"] is True
     assert not (target / "sourcedata").exists()
+
+
+def test_an_earlier_sourcedata_is_not_taken_for_none(lab: Lab, exported: Path) -> None:
+    with pytest.raises(StudyError, match="sourcedata: an earlier export left"):
+        export_bids(*lab, exported, with_sourcedata=False)

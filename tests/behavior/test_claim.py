@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from behavior.claim import Beat, Claim, claimed, holder
+from behavior.claim import Beat, Claim, claimed, holder, machine
 from study.errors import StudyError
 
 QUICK = Beat(every_s=0.05, stale_s=0.5, watch_s=0.3)
@@ -72,6 +73,15 @@ def test_a_claim_that_was_released_is_free(tmp_path: Path):
     assert len(list(tmp_path.glob("claim-*.json"))) == 3
 
 
+def test_copies_of_claims_are_no_claims(tmp_path: Path):
+    with claimed(tmp_path, "07", QUICK):
+        pass
+    for name in ("claim-001 - Copy.json", "claim-009 (2).json"):
+        (tmp_path / name).write_text("{}")
+    with claimed(tmp_path, "07", QUICK) as claim:
+        assert claim.path.name == "claim-002.json"
+
+
 def test_the_same_process_is_refused_too(tmp_path: Path):
     with (
         claimed(tmp_path, "07", QUICK),
@@ -96,6 +106,25 @@ def test_another_computer_that_is_silent_is_taken_over(tmp_path: Path):
     of_another_computer(tmp_path, age_s=60.0)
     with claimed(tmp_path, "07", QUICK) as claim:
         assert claim.path.name == "claim-002.json"
+
+
+def test_a_dead_computer_whose_clock_was_an_hour_ahead_blocks_nobody(tmp_path: Path):
+    of_another_computer(tmp_path, age_s=-3600.0)
+    with claimed(tmp_path, "07", QUICK) as claim:
+        assert claim.path.name == "claim-002.json"
+
+
+def test_a_process_that_may_not_be_looked_at_is_not_taken_for_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    of_another_computer(tmp_path, age_s=0.1, machine=machine())
+
+    def refuse(number: int) -> None:
+        raise psutil.AccessDenied(number)
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    with pytest.raises(StudyError, match="is being held"), claimed(tmp_path, "07", QUICK):
+        pass
 
 
 def test_another_computer_whose_clock_is_wrong_but_lives_is_refused(tmp_path: Path):

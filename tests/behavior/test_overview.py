@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import behavior.replacements
 from behavior.folders import journal_path, replacements_path, responses_path
 from behavior.overview import overview_text, sessions_overview
 from behavior.replacements import list_of, next_id, read_replacements, replace_participant
@@ -211,3 +214,34 @@ def test_a_damaged_table_of_replacements_is_refused(lab: Lab):
     pd.DataFrame({"participant": ["x"]}).to_csv(path, index=False)
     with pytest.raises(StudyError, match="expected the columns"):
         read_replacements(lab[1])
+
+
+def test_replacements_that_several_computers_announce_at_once_are_all_kept(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    real = behavior.replacements.read_replacements
+
+    def slowly(results: Results) -> pd.DataFrame:
+        table = real(results)
+        time.sleep(0.05)
+        return table
+
+    monkeypatch.setattr(behavior.replacements, "read_replacements", slowly)
+    lists = ["01", "02", "03"]
+    with ThreadPoolExecutor(3) as threads:
+        done = [
+            threads.submit(replace_participant, lab[1], f"{name}b", name, lists) for name in lists
+        ]
+        assert [one.result() for one in done] == lists
+    assert sorted(real(lab[1])["participant"]) == ["01b", "02b", "03b"]
+    assert not list((lab[1].root / "sessions").glob("*.changing"))
+
+
+def test_who_was_killed_while_changing_the_table_blocks_nobody(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(behavior.replacements, "CHANGE_MOST_S", 0.1)
+    folder = lab[1].root / "sessions"
+    folder.mkdir()
+    (folder / "participants.csv.changing").touch()
+    assert replace_participant(lab[1], "02b", "02", ["01", "02"]) == "02"

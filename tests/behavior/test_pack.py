@@ -310,6 +310,20 @@ def test_sessions_of_another_study_are_refused(home: Lab, packed: Path) -> None:
         collect(study, results, packed)
 
 
+def test_sessions_of_another_plan_are_refused(home: Lab, packed: Path) -> None:
+    study, results = home
+    hold(packed, FirstLabel("01"))
+    plan = read_table("trials", results.trials)
+    own = plan.index[(plan["participant"] == "01") & (plan["kind"] == "test")]
+    third, fourth = own[2:4]
+    plan.loc[[third, fourth], "trial"] = plan.loc[[fourth, third], "trial"].to_numpy()
+    write_table("trials", plan, results.trials)
+    said = f"another plan than the one that is here, from trial 1.{plan.loc[fourth, 'trial']} of"
+    with pytest.raises(StudyError, match=said):
+        collect(study, results, packed)
+    assert not (results.root / "sessions" / "sub-01").exists()
+
+
 def test_nothing_to_collect(home: Lab, packed: Path) -> None:
     with pytest.raises(StudyError, match="no sessions in"):
         collect(*home, packed)

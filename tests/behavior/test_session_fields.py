@@ -30,6 +30,8 @@ def test_a_study_file_need_not_say_anything():
         ({"assistant": {"show": True, "screen": 0}}, "the participant's own screen"),
         ({"ask_for": ["age", "age"]}, "a field stands twice"),
         ({"ask_for": ["full name"]}, "pattern"),
+        ({"ask_for": ["age", "Group"]}, "group is a field of the program's own"),
+        ({"ask_for": ["participant"]}, "participant is a field of the program's own"),
         ({"display": {"background": "rgb(1,2,3)"}}, "pattern"),
         ({"display": {"size_wh": [800]}}, "at least 2"),
         ({"input": []}, "at least 1"),

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("freetype", reason="needs the extra [lab]")
 pytest.importorskip("bidi", reason="needs the extra [lab]")
 
 from behavior.pages import read_texts
-from behavior.stage import Contents, Page, Question
+from behavior.stage import ClipToShow, Contents, Page, Question, SessionStopped, TrialFacts
 from behavior.window_clock import Refresh
 from behavior.window_input import Press
 from behavior.window_signals import NoTrigger
 from behavior.window_stage import WindowStage
 from study.errors import StudyError
-from study.fields.session import Session
+from study.fields.session import Session, Timing
 
 LINEAR_B = "\U0001003f"
 
@@ -35,6 +36,7 @@ class NoGlass:
     def __init__(self) -> None:
         self.keyboard = "ptb"
         self.n_drawn = 0
+        self.pressed: list[str] = []
 
     def facts(self) -> dict[str, Any]:
         return {"window_wh": [640, 480], "keyboard_backend": self.keyboard}
@@ -46,7 +48,11 @@ class NoGlass:
         return time.perf_counter()
 
     def presses(self) -> list[Press]:
-        return []
+        pressed, self.pressed = self.pressed[:1], self.pressed[1:]
+        return [Press("key", time.perf_counter(), name) for name in pressed]
+
+    def draw_frame(self, frame: np.ndarray | None, shown_wh: tuple[int, int]) -> None:
+        self.n_drawn += 1
 
     def show_pointer(self, is_visible: bool) -> None:
         pass
@@ -98,3 +104,28 @@ def test_a_rehearsal_shows_nothing(opened: tuple[WindowStage, NoGlass]) -> None:
     page = Page("break", "# A break", "Go on")
     stage.rehearse(Contents([page], [Question(["hop", "run"], "?")], [scale], ["Right"]))
     assert glass.n_drawn == n_before
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_stop_asked_for_during_a_clip_comes_after_the_clip_is_noted(
+    tmp_path: Path, answer: str
+) -> None:
+    glass = NoGlass()
+    settings = Session(keys=["a", "b"], clip_height_px=100, timing=Timing(before_clip="none"))
+    stage = WindowStage(settings, read_texts().words, (64, 36), lambda: glass, NoTrigger)  # type: ignore[arg-type, return-value]
+    stage.open()
+    path = tmp_path / "still.png"
+    Image.fromarray(np.zeros((36, 64, 3), np.uint8)).save(path)
+    clip = ClipToShow("still", path, 0.0, 1, 0.05)
+    # The first press was made while the clip was on the screen.
+    glass.pressed = ["escape"]
+    shown = stage.show_clip(clip, TrialFacts("test", "still", "run", "body_background"))
+    assert shown.n_frames == 1
+    glass.pressed = [answer, "b"]
+    question = Question(["run", "sit"], "?", None)
+    if answer == "y":
+        with pytest.raises(SessionStopped):
+            stage.ask(question)
+    else:
+        assert stage.ask(question).position == 1
+    stage.close()

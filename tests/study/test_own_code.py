@@ -45,6 +45,24 @@ def test_its_hash_changes_with_it_and_nothing_runs(write: Write) -> None:
     assert code_sha256("field", f"{name}:Own") != before
 
 
+@pytest.mark.parametrize("parent", ["raise RuntimeError('ran')\n", None])
+def test_code_in_a_package_is_found_without_running_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = "package_with_code" if parent else "package_without_code"
+    file = tmp_path / package / "inner" / "networks.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("raise RuntimeError('ran')\n")
+    if parent:
+        (tmp_path / package / "__init__.py").write_text(parent)
+    assert code_file("field", f"{package}.inner.networks:Own") == file
+    for missing in (f"{package}.inner.others", f"{package}.others.networks", "nowhere.networks"):
+        with pytest.raises(StudyError, match=f"no module '{missing}'"):
+            code_file("field", f"{missing}:Own")
+
+
 def test_an_installed_package_is_not_shadowed_by_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from study.config import Study, load_study
 from study.results import Results
-from study.steps import SECTIONS, write_step_settings
+from study.steps import SECTIONS, step_settings, write_step_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +57,7 @@ def test_a_changed_field_changes_its_steps_only(
 def test_a_changed_model_changes_its_own_steps_only(tmp_path: Path, demo: Study) -> None:
     models = [demo.models[0], demo.models[1].model_copy(update={"absent_part": "drop"})]
     after = demo.model_copy(update={"models": models})
-    assert changed_steps(tmp_path, demo, after) == {"score-domainnet"}
+    assert changed_steps(tmp_path, demo, after) == {"score-domainnet", "saliency"}
 
 
 def test_one_more_seed_changes_no_step_of_the_others(tmp_path: Path, demo: Study) -> None:
@@ -70,3 +70,21 @@ def test_every_section_of_the_study_file_belongs_to_a_step() -> None:
     # Networks have steps of their own; people are not tested by the workflow.
     used |= {"models", "session"}
     assert used == set(Study.model_fields)
+
+
+def test_a_network_depends_on_what_is_in_its_files_and_not_on_where_they_lie(
+    tmp_path: Path, demo: Study
+) -> None:
+    keys = []
+    for folder, content in (("here", "1"), ("there", "1"), ("elsewhere", "2")):
+        weights = tmp_path / folder / "start.pth"
+        weights.parent.mkdir()
+        weights.write_text(content)
+        network = demo.models[0].model_copy(
+            update={"weights": weights, "training": {"flow_weights": str(weights)}}
+        )
+        study = demo.model_copy(update={"models": [network]})
+        keys.append([step_settings(study, each, "baseline") for each in ("train", "score")])
+    assert keys[0] == keys[1]
+    assert keys[0][0] != keys[2][0]
+    assert keys[0][1] != keys[2][1]
