@@ -45,6 +45,11 @@ def run(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL
     from study.workflow import run_workflow
 
     with step("run", study_file, results) as (study, folder):
+        if study.models:
+            from models.architectures import check_networks
+
+            # Before hours of stimuli, not after.
+            check_networks(study)
         run_workflow(study, study_file, folder, cores, {IN_RUN: "1"})
         say(f"The report is {folder.report}")
 

@@ -20,6 +20,8 @@ from study.results import Results
 # A fixed number per use keeps the streams of one seed apart.
 BOOTSTRAP_STREAM = 331
 WHOLE = "whole"
+# `saliency.target` -> what the maps are evidence for.
+EVIDENCE_FOR = {"right": "the right action", "answer": "its own answer"}
 KEYS = ["group", "condition", "stream"]
 AVERAGES = (
     "n_observers",
@@ -42,7 +44,9 @@ def read_saliency(study: Study, results: Results) -> pd.DataFrame:
         no_evidence: a row per network, test clip, version and stream; empty where there is none.
     """
     paths = [results.saliency(model.name, seed) for model in study.models for seed in model.seeds]
-    tables = [pd.read_csv(path, dtype={"clip_id": str}) for path in paths if path.is_file()]
+    # An action or a clip may be called "null".
+    how = {"dtype": {"clip_id": str}, "keep_default_na": False, "na_values": [""]}
+    tables = [pd.read_csv(path, **how) for path in paths if path.is_file()]
     # Networks that see no single pictures have a table without rows, whose columns have no type.
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -100,7 +104,7 @@ def stream_label(group: str, stream: str) -> str:
     return group if stream == WHOLE else f"{group}, {stream.replace('_', ' ')} stream"
 
 
-def saliency_sentences(table: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+def saliency_sentences(table: pd.DataFrame, labels: dict[str, str], target: str) -> list[str]:
     """Say where each network looks, a sentence per network and stream.
 
     Parameters
@@ -109,6 +113,8 @@ def saliency_sentences(table: pd.DataFrame, labels: dict[str, str]) -> list[str]
         See `saliency_table`.
     labels : dict of str to str
         Group to its name in sentences.
+    target : str
+        Of the study's `saliency`.
     """
     said = []
     for (group, stream), rows in table.groupby(["group", "stream"], sort=False):
@@ -120,5 +126,5 @@ def saliency_sentences(table: pd.DataFrame, labels: dict[str, str]) -> list[str]
         ]
         if parts:
             name = stream_label(labels[group], stream)
-            said.append(f"{name}: of its evidence for the right action, {listed(parts)}.")
+            said.append(f"{name}: of its evidence for {EVIDENCE_FOR[target]}, {listed(parts)}.")
     return said

@@ -10,12 +10,13 @@ from torch import nn
 
 from models.baseline import Baseline, BaselineWide, Mixed
 from models.domainnet import DomainNet, DomainNetRandom, DomainNetSwapped, TwoStreams
+from models.flow import flow_method
 from models.flow_networks import BaselineFlow, DomainNetFlow
 from models.network import Network
-from models.pretrained import Pretrained
+from models.pretrained import Pretrained, action_of_label
 from models.soft_mask import SoftMaskNet
 from models.video import Video, VideoDomainNet
-from models.views import MASKS, version_of
+from models.views import MASKS, is_flow, version_of
 from study.config import Model, Study
 from study.errors import StudyError, check_one_of
 from study.files import sha256_of
@@ -54,13 +55,46 @@ def architecture_of(model: Model) -> type[Network]:
 
 
 def build_network(model: Model, n_classes: int, image_size: int, seed: int) -> nn.Module:
-    """Build a network of the study with random weights that follow from `seed`."""
+    """Build a network of the study with random weights that follow from `seed`.
+
+    Raises
+    ------
+    StudyError
+        For settings that the architecture cannot have, see the errors of `models.streams`,
+        `models.backbones` and `models.pretrained`.
+    """
     # torch draws initial weights from its global generator only: borrow it, then give it back.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = architecture_of(model)(model, n_classes, image_size)
+    if model.blank_share > 0 and not network.mixes_parts:
+        raise StudyError(
+            f"model {model.name!r}: blank_share = {model.blank_share}, but no stream of "
+            f"{model.architecture} is ever given the blank frame; expected 0"
+        )
     # That layout is of images; clips have one dimension more.
     return network.to(memory_format=torch.channels_last) if network.n_frames == 1 else network
+
+
+def check_networks(study: Study) -> None:
+    """Build every network of a study once, so that mistakes show before hours of work are done.
+
+    Raises
+    ------
+    StudyError
+        For an unknown architecture or backbone, missing weights, settings that do not fit, and a
+        version that is needed and not made.
+    """
+    for model in study.models:
+        training, kind = study.training_of(model), architecture_of(model)
+        check_versions(model, list(study.versions.conditions))
+        if any(is_flow(view) for each in kind.trained_on for view in each.values()):
+            flow_method(training)
+        # Only the labels of a public classifier say how many actions it is for; any number does
+        # for the others.
+        is_public = issubclass(kind, Pretrained)
+        n_classes = len(set(action_of_label(model).values())) if is_public else 2
+        build_network(model, n_classes, training.image_size, seed=0)
 
 
 def check_versions(model: Model, conditions: list[str]) -> None:

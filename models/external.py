@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from study.errors import StudyError, check_one_of
 from study.fields import Scoring
 from study.files import whole_file
 from study.results import Results
-from study.tables import choice_columns, write_table
+from study.tables import choice_columns, read_table, write_table
+
+log = logging.getLogger("bodyscene")
 
 WHO = ["stimulus_id", "clip_id", "action", "condition"]
 
@@ -169,7 +172,8 @@ def bring_into_study(
     Raises
     ------
     StudyError
-        When the study does not name the network or make a version; and as `import_outputs`.
+        When the study does not name the network or make a version, when a version that was brought
+        in before is left out; and as `import_outputs`.
     """
     if name not in study.scoring.outside:
         raise StudyError(
@@ -178,6 +182,8 @@ def bring_into_study(
         )
     for condition in files:
         check_one_of("the version", condition, study.versions.conditions)
+    path = results.model_responses(name, seed)
+    _check_keeps_all(path, study, files)
     settings = study.scoring
     found = _read(files, results.choices, None, results.manifest, scale, settings.pooling)
     observer = f"{name}-seed{seed}"
@@ -186,9 +192,27 @@ def bring_into_study(
     _write_logits(results.logits(name, seed), logits)
     tables = found.tables(observer, name, settings.calibration_bins)
     write_score_tables(tables, results, name, seed)
-    path = results.model_responses(name, seed)
     write_table("responses", found.answers(observer, name), path)
     return path
+
+
+def _check_keeps_all(path: Path, study: Study, files: Mapping[str, Path]) -> None:
+    """Check that no version that was brought in before would be lost: the tables are of one call.
+
+    Raises
+    ------
+    StudyError
+        When the files leave one out.
+    """
+    if not path.is_file():
+        return
+    before = set(read_table("responses", path)["condition"]) & set(study.versions.conditions)
+    lost = sorted(before - set(files))
+    if lost:
+        raise StudyError(
+            f"{path} holds answers to {lost[0]!r}, for which there is no --logits now; expected "
+            f"all versions in one call, found {list(files)}. Delete the file to do without"
+        )
 
 
 def _read(
@@ -208,6 +232,8 @@ def _read(
     labels = read_choices(choices, actions)
     frames = pd.concat(parts.values(), ignore_index=True)
     _check_choices(labels, classes, set(frames["action"]), choices)
+    if manifest is not None:
+        _name_further_classes(classes, manifest)
     return _Outside(frames, _clips(frames, classes, pooling), classes, labels)
 
 
@@ -257,6 +283,18 @@ def _check_choices(labels: pd.DataFrame, classes: list[str], shown: set[str], pa
     missing = sorted(set(labels["action"]) - shown)
     if missing:
         raise StudyError(f"{path}: the outputs hold no frame of {missing[:5]}")
+
+
+def _name_further_classes(classes: list[str], manifest: Path) -> None:
+    """Name the classes that are no actions: a network may know more, or a column be no class."""
+    actions = set(read_table("manifest", manifest)["action"])
+    further = [name for name in classes if name not in actions]
+    if further:
+        log.warning(
+            "the outputs hold %d classes besides the %d actions of %s, such as %s: they count as "
+            "possible answers. Take out columns that are no classes",
+            len(further), len(actions), manifest, ", ".join(map(repr, further[:5])),
+        )  # fmt: skip
 
 
 def _accuracy(

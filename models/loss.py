@@ -8,6 +8,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from models.network import COMBINED
+from study.errors import StudyError
 
 Value = TypeVar("Value")
 
@@ -46,7 +47,13 @@ def loss_terms(
     Returns
     -------
     dict of str to Tensor
-        One number per term. For DomainNet that is CE(body) + CE(background) + CE(combined).
+        One number per term, at least one. For DomainNet that is CE(body) + CE(background) +
+        CE(combined).
+
+    Raises
+    ------
+    StudyError
+        When all weights are 0.
     """
     weights = weights or {}
     terms = {}
@@ -66,6 +73,11 @@ def loss_terms(
             )
             n = kept.sum().clamp(min=1) if counted is None else max(_of_term(counted, name), 1.0)
             terms[name] = weight * (each * kept).sum() / n
+    if not terms:
+        raise StudyError(
+            f"models.losses: nothing is left to learn by; expected a weight above 0 for one of "
+            f"{list(outputs)}, found {dict(weights)}"
+        )
     return terms
 
 

@@ -1,4 +1,4 @@
-"""How much memory a training takes, and what to do when there is too little."""
+"""How much memory networks take, and what to do when there is too little."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import torch
 
 from study.errors import StudyError
-from study.fields import Training
+from study.fields import Scoring, Training
 
 MIB = 2**20
-# How torch's allocator on the CPU says that there is no memory.
-CPU_MARKS = ("can't allocate memory", "not enough memory")
+# How torch's allocators say that there is no memory, where the error has no class of its own: on
+# the CPU, and ("out of memory") on MPS and in calls of CUDA itself.
+MARKS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def peak_mib(device: torch.device) -> float:
@@ -26,8 +27,16 @@ def peak_mib(device: torch.device) -> float:
 
 
 @contextlib.contextmanager
-def advice_on_memory(what: str, training: Training, device: torch.device) -> Iterator[None]:
+def advice_on_memory(what: str, advice: str, device: torch.device) -> Iterator[None]:
     """Turn torch's errors for lack of memory into advice.
+
+    Parameters
+    ----------
+    what : str
+        Which network of which seed.
+    advice : str
+        See `advice_for_training` and `advice_for_scoring`.
+    device : torch.device
 
     Raises
     ------
@@ -39,13 +48,13 @@ def advice_on_memory(what: str, training: Training, device: torch.device) -> Ite
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _is_lack_of_memory(error):
             raise
-        raise StudyError(f"{what}: {_found(device)}. {_advice(training, device)}") from error
+        raise StudyError(
+            f"{what}: {_found(device)}. {advice}. Repeat the command to go on"
+        ) from error
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        mark in str(error) for mark in CPU_MARKS
-    )
+    return isinstance(error, torch.OutOfMemoryError) or any(mark in str(error) for mark in MARKS)
 
 
 def _found(device: torch.device) -> str:
@@ -56,7 +65,7 @@ def _found(device: torch.device) -> str:
     return f"out of memory on {device}: {used}"
 
 
-def _advice(training: Training, device: torch.device) -> str:
+def advice_for_training(training: Training, device: torch.device) -> str:
     """Say which fields lower memory; what is kept for the backward pass grows with frames."""
     half, smaller = max(1, training.batch_size // 2), round(training.image_size * 0.7)
     ways = []
@@ -68,5 +77,17 @@ def _advice(training: Training, device: torch.device) -> str:
         text += "; so does training.precision = 'bfloat16'"
     return (
         text + ". With a smaller batch, lower training.lr alike. A smaller models.backbone, or "
-        "several GPUs through torchrun, help too. Repeat the command to go on"
+        "several GPUs through torchrun, help too"
     )
+
+
+def advice_for_scoring(scoring: Scoring, n_frames: int) -> str:
+    """Say which fields lower memory for a network that reads `n_frames` frames at once."""
+    # As few as one clip are read at once, whatever the field says.
+    if scoring.batch_size > n_frames:
+        half = max(1, scoring.batch_size // 2)
+        return (
+            f"scoring.batch_size = {half} (now {scoring.batch_size}) halves what is needed beside "
+            "the weights; no score depends on it"
+        )
+    return "Fewer frames at once are not possible (scoring.batch_size); use another training.device"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from models.inference import Reader, headline
 from models.kept_scores import ALL, KeptScores, score_rows
+from models.memory import advice_for_scoring, advice_on_memory
 from models.readout import response_rows
 from models.score_tables import Scores, score_tables, write_score_tables
 from models.trained import Trained, load_trained
@@ -132,13 +133,15 @@ def _all_scores(
     trained = load_trained(study, results, name, seed)
     readings = _readings(trained, list(test["condition"].unique()))
     keys = {each: _version_key(made_of, each, readings[each], test) for each in readings}
+    advice = advice_for_scoring(study.scoring, trained.network.n_frames)
     parts = []
     with progress(f"score {name}, seed {seed}", len(readings), "versions") as advance:
         for condition, ways in readings.items():
             stimuli = test[test["condition"] == condition]
             part = kept.version(condition, keys[condition], stimuli["stimulus_id"])
             if part is None:
-                part = _score(_reader(study, trained), stimuli, ways, trained.classes)
+                with advice_on_memory(f"{name}, seed {seed}", advice, trained.device):
+                    part = _score(_reader(study, trained), stimuli, ways, trained.classes)
                 kept.keep(condition, keys[condition], part)
             parts.append(part)
             advance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -43,6 +44,12 @@ class OneStream(Network):
 
     def __init__(self, settings: Model, n_classes: int, image_size: int) -> None:
         super().__init__(settings, n_classes, image_size)
+        _check_names(settings, [], [COMBINED])
+        if settings.fusion != "sum":
+            raise StudyError(
+                f"model {settings.name!r}: fusion = {settings.fusion!r}, but "
+                f"{settings.architecture} has one stream and nothing to fuse; leave it out"
+            )
         self.whole = Stream(settings, n_classes, image_size, self.n_frames)
 
     def readings(self, condition: str) -> dict[str, Reading]:
@@ -74,11 +81,12 @@ class FusedStreams(Network):
         )
         n_features = {name: stream.n_features for name, stream in self.streams.items()}
         self.fusion = build_fusion(settings.fusion, names, n_features, n_classes)
-        unknown = {*settings.losses, *settings.temperature} - {*names, COMBINED}
-        if unknown:
+        _check_names(settings, names, [*names, COMBINED])
+        if settings.losses.get(COMBINED) == 0 and any(True for _ in self.fusion.parameters()):
             raise StudyError(
-                f"model {settings.name!r}: losses or temperature of {sorted(unknown)[0]!r}; "
-                f"{settings.architecture} has the streams {names}, and 'combined'"
+                f"model {settings.name!r}: fusion = {settings.fusion!r} learns by the loss of the "
+                "answer alone, found losses.combined = 0; use fusion = 'sum', 'product' or "
+                "'mixture', or another weight"
             )
 
     def shown(self, condition: str) -> Reading:
@@ -121,3 +129,18 @@ class FusedStreams(Network):
 
     def pictures(self) -> dict[str, nn.Module]:
         return dict(self.streams.items())
+
+
+def _check_names(settings: Model, streams: Sequence[str], terms: Sequence[str]) -> None:
+    """Refuse losses and temperatures of what the network does not have: they would do nothing."""
+    for field, named, known in (
+        ("losses", settings.losses, terms),
+        ("temperature", settings.temperature, streams),
+    ):
+        unknown = sorted(set(named) - set(known))
+        if unknown:
+            raise StudyError(
+                f"model {settings.name!r}: {field}.{unknown[0]}: {settings.architecture} has no "
+                f"such {'term of the loss' if field == 'losses' else 'stream'}; expected "
+                f"{' or '.join(map(repr, known)) or 'none, since nothing is fused'}"
+            )

@@ -16,7 +16,7 @@ from models.devices import pick_device
 from models.distributed import Processes, join_processes
 from models.frames import FrameCache
 from models.learner import learns
-from models.memory import advice_on_memory
+from models.memory import advice_for_training, advice_on_memory
 from models.network import Network
 from models.network_frames import open_for
 from models.training_loop import TrainingLoop
@@ -75,7 +75,7 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
         torch.set_num_threads(training.threads)
     processes = join_processes(training.device)
     device = processes.device(pick_device(training.device))
-    with advice_on_memory(f"{name}, seed {seed}", training, device):
+    with advice_on_memory(f"{name}, seed {seed}", advice_for_training(training, device), device):
         network = _network(model, training, facts, device, processes)
         cache = _frames(network, results, manifest, training, processes)
         if learns(network):

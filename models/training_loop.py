@@ -250,8 +250,9 @@ class TrainingLoop:
         raise StudyError(
             f"{self.what}: {found} in epoch {epoch + 1}, step {within + 1} of "
             f"{self.training.batches_per_epoch}. Its batch is of the clips "
-            f"{', '.join(sorted(set(names)))}. The last good state is kept; try a smaller "
-            "training.lr, or training.max_gradient = 1.0"
+            f"{', '.join(sorted(set(names)))}. The last good state is kept; the "
+            "same settings would end here again. Try a smaller training.lr, or "
+            "training.max_gradient = 1.0 (with which it starts afresh)"
         )
 
     def _row(self, seconds: float) -> Row:

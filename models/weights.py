@@ -158,7 +158,7 @@ def _read_pickle(path: Path) -> Any:
             "could run code on this computer, and it was not read. Expected a state dict; "
             "safetensors files never hold code"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
         raise StudyError(f"{path}: not a whole file of weights ({said})") from error
 

@@ -222,6 +222,10 @@ def _with_absolute_paths(study: Study, folder: Path) -> Study:
             return [anchored(entry) for entry in section]
         if isinstance(section, BaseModel):
             values = {name: anchored(getattr(section, name)) for name in type(section).model_fields}
+            if isinstance(section, Model) and "flow_weights" in section.training:
+                # Of a network's own [training] only the names and values are known here.
+                path = Training(flow_weights=Path(section.training["flow_weights"])).flow_weights
+                values["training"] = {**section.training, "flow_weights": str(anchored(path))}
             return section.model_copy(update=values)
         return section
 

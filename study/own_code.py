@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +49,7 @@ def code_file(field: str, name: str, expected: str = "module:Class") -> Path:
         sys.path.append(folder)
     try:
         importlib.invalidate_caches()
-        spec = importlib.util.find_spec(module_name)
+        spec = _spec_of(module_name)
     except (ImportError, ValueError):
         spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
@@ -57,6 +58,18 @@ def code_file(field: str, name: str, expected: str = "module:Class") -> Path:
             f"packages; expected {expected}"
         )
     return Path(spec.origin)
+
+
+def _spec_of(module_name: str) -> ModuleSpec | None:
+    """Find a module without importing the packages that it lies in, as importlib alone would."""
+    name, *inner = module_name.split(".")
+    spec = importlib.util.find_spec(name)
+    for part in inner:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        # By its last name alone: folders without __init__.py would look for their parent, imported.
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
+    return spec
 
 
 def code_sha256(field: str, name: str, expected: str = "module:Class") -> str:

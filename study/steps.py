@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from study.config import Study
@@ -13,6 +14,9 @@ from study.results import Results
 
 # Fields that say how to compute, not what: a change of them does not redo a step.
 HOW_NOT_WHAT = {"masks": {"device", "batch_size"}, "training": {"device", "threads"}}
+
+# Of a network. Their content counts, and not where they lie: a study may be moved.
+FILES = {"weights", "labels", "flow_weights"}
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "stimuli": ("seed", "dataset", "split", "masks", "versions"),
@@ -69,6 +73,9 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
                 for training in [study.training_of(model)]
             }
         )
+    if step == "saliency":
+        # Networks are looked at as they are read.
+        settings["absent_part"] = {own.name: own.absent_part for own in study.models}
     for name, fields in HOW_NOT_WHAT.items():
         if isinstance(settings.get(name), dict):
             settings[name] = {k: v for k, v in settings[name].items() if k not in fields}
@@ -80,14 +87,26 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
             dropped |= {"absent_part", "labels"}
             in_force = study.training_of(own).model_dump(mode="json")
             unimportant = HOW_NOT_WHAT["training"]
-            settings["training"] = {k: v for k, v in in_force.items() if k not in unimportant}
+            settings["training"] = {
+                k: _without_folder(v) if k in FILES else v
+                for k, v in in_force.items()
+                if k not in unimportant
+            }
         fields = own.model_dump(mode="json")
-        settings["model"] = {key: value for key, value in fields.items() if key not in dropped}
+        settings["model"] = {
+            key: _without_folder(value) if key in FILES else value
+            for key, value in fields.items()
+            if key not in dropped
+        }
         settings["files"] = {file: sha256_of(path) for file, path in model_files(own).items()}
         flow_weights = study.training_of(own).flow_weights
         if flow_weights is not None and flow_weights.is_file():
             settings["files"]["flow_weights"] = sha256_of(flow_weights)
     return settings
+
+
+def _without_folder(path: str | None) -> str | None:
+    return None if path is None else Path(path).name
 
 
 def write_step_settings(study: Study, results: Results) -> None:

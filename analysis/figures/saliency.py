@@ -16,7 +16,7 @@ from analysis.figures.material import Drawn, Material, NothingToDraw
 from analysis.figures.style import DOUBLE_MM, FAINT, INK, MUTED, new_figure
 from analysis.groups import Group
 from analysis.legends import level
-from analysis.saliency import saliency_sentences, stream_label
+from analysis.saliency import EVIDENCE_FOR, saliency_sentences, stream_label
 from analysis.sentences import listed
 from study.conditions import CONDITIONS
 
@@ -50,13 +50,14 @@ def draw_shares(material: Material) -> Drawn:
     table = table[table["group"].isin([group.name for group in networks])]
     figure = share_figure(table, networks, material.conditions)
     labels = {group.name: group.label for group in networks}
+    target = material.study.saliency.target
     legend = (
-        "Where networks look. Marks: share of the evidence for the right action (Grad-CAM, "
+        f"Where networks look. Marks: share of the evidence for {EVIDENCE_FOR[target]} (Grad-CAM, "
         "positive part) that lies on the person’s mask, mean over test clips and trainings, with "
         f"{level(material.confidence)} intervals over both. Vertical bars: the share of the "
         "picture that the mask covers, which evidence without a preference would have. "
     )
-    return Drawn(figure, table, legend + " ".join(saliency_sentences(table, labels)))
+    return Drawn(figure, table, legend + " ".join(saliency_sentences(table, labels, target)))
 
 
 def share_figure(
@@ -119,9 +120,13 @@ def _draw_panel(
 def draw_maps(material: Material) -> Drawn:
     """Make the figure of maps: of every network its first training."""
     found = []
+    # Of networks from elsewhere there are answers only.
+    seeds = {model.name: model.seeds for model in material.study.models}
     for group in material.networks:
-        model = material.study.model(group.name)
-        paths = [material.results.saliency_pictures(model.name, seed) for seed in model.seeds]
+        paths = [
+            material.results.saliency_pictures(group.name, seed)
+            for seed in seeds.get(group.name, ())
+        ]
         first = next((path for path in paths if path.is_file()), None)
         if first is not None:
             with np.load(first, allow_pickle=False) as content:
@@ -136,7 +141,8 @@ def draw_maps(material: Material) -> Drawn:
     more = f"; of all networks the first {n_rows} rows are" if n_rows == MOST_ROWS else ""
     legend = (
         "Maps of where networks look, on one frame of the test clips "
-        f"{clips}. Bright colours: strong evidence for the right action (Grad-CAM of the first "
+        f"{clips}. Bright colours: strong evidence for "
+        f"{EVIDENCE_FOR[material.study.saliency.target]} (Grad-CAM of the first "
         "training of each network, scaled to its own maximum in every picture); the outline is the "
         "person’s mask. A stream that sees the blank frame is not shown"
         f"{more}."

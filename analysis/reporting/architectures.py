@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from analysis.reporting.content import Sentence
 from analysis.reporting.material import Material
 from analysis.sentences import listed
@@ -59,7 +61,7 @@ def network_sentences(material: Material) -> list[Sentence]:
 
 
 def _training(material: Material, training: Training) -> list[Sentence]:
-    rate = f"{training.lr:.6f}".rstrip("0")
+    rate = np.format_float_positional(training.lr, trim="-")
     schedule = "constant" if training.schedule == "constant" else "falling along a cosine"
     momentum = f", momentum {training.momentum:g}" if training.optimizer == "sgd" else ""
     fields = ("epochs", "batches_per_epoch", "batch_size", "image_size", "lr", "momentum")
@@ -139,8 +141,16 @@ def _settings_of(model: Model) -> list[str]:
             f"one stream saw the blank frame in {100 * model.blank_share:g} % of training frames"
         )
     if "domainnet" in model.architecture:
-        blank = "sees the blank frame" if model.absent_part == "blank" else "is not read"
+        # On concatenated features no stream can be left out, whatever the study file asks for.
+        is_blank = model.absent_part == "blank" or model.fusion == "mlp"
+        blank = "sees the blank frame" if is_blank else "is not read"
         said.append(f"where a version lacks a part, the stream of that part {blank}")
+    if model.architecture == "soft_mask":
+        said.append(
+            "the mask is learned from the person masks of the training clips"
+            if model.soft_mask.supervised
+            else "the mask is learned without person masks"
+        )
     if model.training:
         parts = [f"{name} {value}" for name, value in model.training.items()]
         said.append(f"trained with {', '.join(parts)}")

@@ -18,7 +18,9 @@ def saliency_findings(material: Material) -> list[Sentence]:
         for stream in dict.fromkeys(own["stream"]) if len(own) else ():
             rows = own[own["stream"] == stream]
             label = group.label[0].upper() + group.label[1:]
-            for text in saliency_sentences(rows, {group.name: label}):
+            for text in saliency_sentences(
+                rows, {group.name: label}, material.study.saliency.target
+            ):
                 source = material.settings()
                 said.append(Sentence(text, (*sources_of(FILE, rows), source)))
     return said

@@ -222,3 +222,32 @@ def test_one_network_with_one_seed_and_no_observers_has_figures(
     legend = (results.figures / "accuracy.txt").read_text(encoding="utf-8")
     assert "The baseline: original " in legend
     assert "simulated" not in legend
+
+
+def test_a_network_from_elsewhere_is_drawn_beside_the_studys_own(
+    study: Study, complete: Results, tmp_path: Path
+):
+    shutil.copytree(complete.root, tmp_path / "results")
+    results = Results(tmp_path / "results")
+    own = study.models[0]
+    answers = read_table("responses", results.model_responses(own.name, own.seeds[0]))
+    answers = answers.assign(group="elsewhere", observer="elsewhere-seed0")
+    write_table("responses", answers, results.model_responses("elsewhere", 0))
+    scoring = study.scoring.model_copy(update={"outside": ["elsewhere"]})
+    study = study.model_copy(update={"scoring": scoring})
+    fit_study(study, results)
+    material = gather(study, results)
+    assert "elsewhere" in [group.name for group in material.networks]
+    with matplotlib.rc_context(STYLE):
+        for make in MAKERS.values():
+            make(material)
+
+
+def test_saliency_says_what_the_maps_are_evidence_for(study: Study, complete: Results):
+    saliency = study.saliency.model_copy(update={"target": "answer"})
+    material = gather(study.model_copy(update={"saliency": saliency}), complete)
+    with matplotlib.rc_context(STYLE):
+        for name in ("saliency", "saliency_maps"):
+            legend = MAKERS[name](material).legend
+            assert "evidence for its own answer" in legend, name
+            assert "right action" not in legend, name

@@ -253,6 +253,21 @@ def test_strange_columns_are_named(results: Results, tmp_path: Path) -> None:
             load(whole.replace(old, new, 1))
 
 
+def test_columns_that_are_no_actions_are_named(results: Results, tmp_path: Path, caplog) -> None:
+    def load(table: pd.DataFrame) -> str:
+        caplog.clear()
+        path = _save(table, tmp_path / "outputs.csv")
+        import_outputs({"body_only": path}, results.choices, tmp_path, "net",
+                       manifest=results.manifest, scale="logit")  # fmt: skip
+        return caplog.text
+
+    logits = _right(results)
+    logits[logits.columns[1:]] -= 0.5
+    assert "no classes" not in load(logits)
+    assert "1 classes besides" in (said := load(logits.assign(label=3)))
+    assert "'label'" in said
+
+
 SCALED = {
     "probability": PROBABILITIES.astype(float)[:3],
     "log": np.log(PROBABILITIES.astype(float)[:3]),
@@ -317,3 +332,8 @@ def test_an_outside_network_joins_the_study(
     assert list(logits.columns[:2]) == ["stimulus_id", "reading"] and len(logits) == 12
     assert set(pd.read_csv(results.scores("foreign", 2))["condition"]) == set(MAIN_CONDITIONS)
     assert len(pd.read_csv(results.reliability("foreign", 2))) == 12
+    with pytest.raises(StudyError, match=r"holds answers to 'background_only'.*in one call"):
+        one = {name: files[name] for name in ("body_background", "body_only")}
+        bring_into_study(study, results, "foreign", one, seed=2)
+    assert len(read_table("responses", path)) == 12
+    assert bring_into_study(study, results, "foreign", files, seed=2) == path

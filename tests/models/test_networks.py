@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.architectures import build_network, check_versions
+from models.architectures import build_network, check_networks, check_versions
 from models.devices import pick_device
 from models.domainnet import EXCHANGED, OWN
 from models.loss import IGNORED, loss_terms
@@ -20,9 +20,11 @@ from models.network import Network
 from models.optimization import learning_rate
 from models.views import LENT_BACKGROUND
 from study.conditions import CONDITIONS, MAIN_CONDITIONS
+from study.config import load_study
 from study.errors import StudyError
 from study.fields import Model, Training
 
+ROOT = Path(__file__).resolve().parents[2]
 N_CLASSES = 7
 SIDE = 32
 PICTURE_NETWORKS = (
@@ -133,8 +135,62 @@ def test_temperature_divides_a_streams_scores_before_fusion() -> None:
 
 @pytest.mark.parametrize("field", ["losses", "temperature"])
 def test_an_unknown_stream_in_the_settings_is_named(field: str) -> None:
-    with pytest.raises(StudyError, match="'hands'; domainnet has the streams"):
+    with pytest.raises(StudyError, match=rf"{field}\.hands: domainnet has no such .*'background'"):
         _network("domainnet", **{field: {"hands": 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "said"),
+    [
+        ("domainnet", {"temperature": {"combined": 2.0}}, r"temperature\.combined"),
+        ("baseline", {"temperature": {"body": 2.0}}, r"temperature\.body: .* nothing is fused"),
+        ("baseline", {"losses": {"body": 0.0}}, r"losses\.body: .* expected 'combined'"),
+        ("baseline", {"fusion": "mlp"}, "one stream and nothing to fuse"),
+        ("baseline", {"blank_share": 0.2}, "blank_share = 0.2"),
+        ("domainnet", {"losses": {"combined": 0.0}, "fusion": "mlp"}, "losses.combined = 0"),
+        ("domainnet", {"losses": {"combined": 0.0}, "fusion": "weights"}, "losses.combined = 0"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(
+    architecture: str, settings: dict[str, object], said: str
+) -> None:
+    model = Model(name="net", architecture=architecture, backbone="tiny", **settings)
+    with pytest.raises(StudyError, match=said):
+        build_network(model, 3, 64, seed=0)
+
+
+@pytest.mark.parametrize("architecture", ["baseline", "domainnet"])
+def test_a_loss_without_terms_is_an_error(architecture: str) -> None:
+    network = _network(architecture)
+    outputs = {name: torch.zeros(2, 3) for name in [*network.trained_on[0], "combined"]}
+    with pytest.raises(StudyError, match="nothing is left to learn by"):
+        loss_terms(outputs, torch.tensor([0, 1]), dict.fromkeys(outputs, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"architecture": "domainnett"}, "'domainnett'; expected one of"),
+        ({"backbone": "resnet51"}, "'resnet51' .did you mean"),
+        ({"weights": Path("absent.pth"), "backbone": "resnet18"}, "absent.pth.*no such file"),
+        ({"temperature": {"hands": 2.0}}, r"temperature\.hands"),
+    ],
+)
+def test_mistakes_in_networks_show_before_anything_is_made(
+    settings: dict[str, object], said: str
+) -> None:
+    demo = load_study(ROOT / "studies" / "demo.toml")
+    check_networks(demo)
+    wrong = demo.models[1].model_copy(update=settings)
+    with pytest.raises(StudyError, match=said):
+        check_networks(demo.model_copy(update={"models": [demo.models[0], wrong]}))
+
+
+def test_a_network_of_a_version_that_is_not_made_is_named() -> None:
+    demo = load_study(ROOT / "studies" / "demo.toml")
+    versions = demo.versions.model_copy(update={"conditions": ("body_background", "body_only")})
+    with pytest.raises(StudyError, match=r"'domainnet'.* needs the version 'background_only'"):
+        check_networks(demo.model_copy(update={"versions": versions}))
 
 
 def test_the_wide_baseline_has_as_many_parameters_as_two_backbones() -> None:

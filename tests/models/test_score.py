@@ -344,3 +344,17 @@ def _copy_checkpoint(source: Results, target: Results, name: str) -> Path:
 
 def _never(*_: object, **__: object) -> None:
     raise AssertionError("scored again")
+
+
+def test_lack_of_memory_in_scoring_brings_advice(
+    trained: tuple[Study, Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    study, results = trained
+    # Another pooling: nothing that was scored before is of use.
+    scoring = study.scoring.model_copy(update={"pooling": "vote", "batch_size": 50})
+    monkeypatch.setattr(Reader, "scores_by_reading", fail)
+    with pytest.raises(StudyError, match=r"out of memory on cpu.* scoring\.batch_size = 25"):
+        score_model(study.model_copy(update={"scoring": scoring}), results, "whole", 0)

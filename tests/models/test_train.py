@@ -323,6 +323,8 @@ def test_a_network_that_cannot_learn_is_saved_at_once(
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
         MemoryError(),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 12 bytes"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        RuntimeError("CUDA error: out of memory"),
     ],
 )
 def test_lack_of_memory_brings_advice(

@@ -123,11 +123,14 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_cut_short_is_named(resnet: torch.nn.Module, tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("end", [0, 100_000, -5])
+def test_a_file_cut_short_is_named(
+    resnet: torch.nn.Module, tmp_path: Path, suffix: str, end: int
+) -> None:
     path = tmp_path / f"cut{suffix}"
     save = save_file if suffix == ".safetensors" else torch.save
     save(resnet.state_dict(), path)
-    path.write_bytes(path.read_bytes()[:100_000])
+    path.write_bytes(path.read_bytes()[:end])
     with pytest.raises(StudyError, match=rf"cut\{suffix}: not a whole"):
         read_weights(path)
 

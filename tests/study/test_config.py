@@ -157,3 +157,13 @@ def test_shipped_reference_is_that_of_the_fields() -> None:
 
     shipped = Path(__file__).resolve().parents[2] / "docs" / "study_file.md"
     assert shipped.read_text(encoding="utf-8") == study_file_reference() + "\n"
+
+
+def test_a_networks_own_flow_weights_are_relative_to_the_study_file(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "studies" / "demo.toml").read_text()
+    own = 'training = { flow = "raft", flow_weights = "sub/raft.pth" }\n'
+    path = tmp_path / "study.toml"
+    path.write_text(text.replace('name = "baseline"\n', f'name = "baseline"\n{own}'))
+    study = load_study(path)
+    assert study.training_of(study.models[0]).flow_weights == tmp_path / "sub" / "raft.pth"
+    assert study.training_of(study.models[1]).flow_weights is None
