@@ -210,9 +210,20 @@ def test_actions_with_the_best_margin_are_chosen(tmp_path: Path) -> None:
 
 
 def test_a_failed_step_is_explained_and_keeps_the_rest(finished: Path, tmp_path: Path) -> None:
+    # The learning rate of one network lets its loss grow beyond all numbers.
+    wild = '"tiny"\ntraining = { optimizer = "sgd", lr = 1e30 }\nseeds'
+    (tmp_path / "tiny.toml").write_text(TINY.replace('"tiny"\nseeds', wild, 1))
+    failed = bodyscene("run", "tiny.toml", "--results", "out", "--cores", "2", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert "baseline, seed 0: the loss is" in failed.stderr
+    assert "training.max_gradient" in failed.stderr
+    assert (tmp_path / "out" / "manifest.csv").is_file()
+
+
+def test_a_mistake_in_a_network_is_said_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY.replace('"tiny"\nseeds', '"resnet999"\nseeds', 1))
     failed = bodyscene("run", "tiny.toml", "--results", "out", "--cores", "2", cwd=tmp_path)
     assert failed.returncode == 1
     assert "resnet999" in failed.stderr
     assert "resnet18" in failed.stderr
-    assert (tmp_path / "out" / "manifest.csv").is_file()
+    assert not (tmp_path / "out" / "manifest.csv").exists()

@@ -30,6 +30,8 @@ from study.conditions import CONDITIONS
 STEP, WIDTH = 0.27, 0.84
 MEAN_SHIFT, POINTS_SHIFT, SPREAD = 0.22, -0.2, 0.22
 LABEL_WIDTH = 20  # letters of a group's name before it is broken
+UPRIGHT_MM = 105.0
+MOST_LEVEL = 7  # groups whose names stand side by side; of more they stand upright
 CROWDED = 30  # cells, from which numbers are upright and marks small
 LEGEND_COLUMNS = 4
 
@@ -67,7 +69,8 @@ def accuracy_figure(
         The data: a row per group and version ("mean") and per observer ("observer").
     """
     is_wide = len(groups) * max(len(conditions), 3) > 9
-    figure = new_figure(DOUBLE_MM if is_wide else ONE_AND_HALF_MM, 78.0)
+    height_mm = 78.0 if len(groups) <= MOST_LEVEL else UPRIGHT_MM
+    figure = new_figure(DOUBLE_MM if is_wide else ONE_AND_HALF_MM, height_mm)
     axes = figure.add_subplot()
     step = min(STEP, WIDTH / len(conditions))
     is_crowded = len(groups) * len(conditions) > CROWDED
@@ -185,12 +188,13 @@ def _write_share(axes: Axes, x: float, cell: pd.Series, condition: str, is_crowd
 
 
 def _label_groups(axes: Axes, accuracy: pd.DataFrame, groups: Sequence[Group], pad: float) -> None:
-    labels = []
+    labels, are_many = [], len(groups) > MOST_LEVEL
     for group in groups:
         n = int(accuracy.loc[accuracy["group"] == group.name, "n_observers"].max())
+        who = f"{n} {group.unit}{'s' if n != 1 else ''}"
         name = textwrap.fill(group.label, LABEL_WIDTH)
-        labels.append(f"{name}\n{n} {group.unit}{'s' if n != 1 else ''}")
-    axes.set_xticks(range(len(groups)), labels)
+        labels.append(f"{group.label} ({who})" if are_many else f"{name}\n{who}")
+    axes.set_xticks(range(len(groups)), labels, rotation=90 if are_many else 0)
     axes.tick_params(axis="x", length=0, pad=pad, labelsize=7.0)
     axes.set_xlim(-0.55, len(groups) - 0.45)
 
