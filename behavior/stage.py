@@ -8,7 +8,7 @@ that both go through the very same code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -172,7 +172,6 @@ class TrialFacts:
     clip_id: str
     action: str
     condition: str
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.backbones import as_input
 from models.inference import headline
 from models.layers import as_map, chosen_layers, outputs_of
 from models.trained import Trained, load_trained
-from models.views import BLANK, WHOLE, Reading, version_of
+from models.views import Reading, seen_by
 from study.config import Study
 from study.files import whole_file
 from study.progress import progress
@@ -73,9 +72,7 @@ def _clip_features(
     trained: Trained, reading: Reading, layers: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """Return layer -> table of clip_id and a column per channel, for streams that see something."""
-    blank = {stream for stream, view in reading.items() if version_of(view) == BLANK}
-    absent = set() if WHOLE in reading else set(trained.network.pictures()) - set(reading)
-    wanted = [layer for layer in layers if layer.partition(".")[0] not in blank | absent]
+    wanted = [layer for layer in layers if seen_by(reading, layer.partition(".")[0])]
     clips = trained.cache.of_split("test")
     found: dict[str, list[np.ndarray]] = {layer: [] for layer in wanted}
     for clip in clips.itertuples():
@@ -100,12 +97,8 @@ def _batches(start: int, n_frames: int, size: int = 64) -> Iterator[np.ndarray]:
 def _frame_features(
     trained: Trained, reading: Reading, layers: Sequence[str], positions: np.ndarray
 ) -> dict[str, np.ndarray]:
-    frames = {
-        stream: as_input(torch.from_numpy(trained.cache.take(view, positions)), trained.device)
-        for stream, view in reading.items()
-    }
     with torch.inference_mode(), outputs_of(trained.network, layers) as outputs:
-        trained.network(frames)
+        trained.network(trained.frames(reading, positions))
     values = {}
     for layer, output in outputs.items():
         shaped = as_map(output)

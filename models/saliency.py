@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from models.backbones import as_input
 from models.inference import headline
 from models.layers import as_map, last_map, outputs_of
+from models.moments import evenly_spaced
 from models.network import COMBINED
 from models.trained import Trained, load_trained
-from models.views import BLANK, MASKS, WHOLE, Reading, is_flow, version_of
+from models.views import MASKS, Reading, is_flow, seen_by
 from study.config import Study
 from study.errors import StudyError
 from study.files import whole_file, write_if_changed
@@ -86,16 +86,14 @@ def write_saliency(study: Study, results: Results, name: str, seed: int) -> Path
     rows: list[dict[str, object]] = []
     pictures: list[_Picture] = []
     clips = trained.cache.of_split("test")
-    shown = set(_evenly(clips["clip_id"].tolist(), study.saliency.pictures))
+    shown = set(clips["clip_id"].iloc[evenly_spaced(len(clips), study.saliency.pictures)])
     with progress(
         f"saliency {name}, seed {seed}", len(clips) * len(conditions), "clips"
     ) as advance:
         for clip in clips.itertuples():
-            positions = _evenly(
-                list(range(clip.start, clip.start + clip.n_frames)), study.saliency.frames_per_clip
-            )
+            places = evenly_spaced(clip.n_frames, study.saliency.frames_per_clip)
             for condition in conditions:
-                found = _clip(trained, layers, condition, clip, np.array(positions), study)
+                found = _clip(trained, layers, condition, clip, clip.start + places, study)
                 for row, picture in found:
                     rows.append(row)
                     if clip.clip_id in shown:
@@ -146,7 +144,7 @@ def _clip(
             "body_share": float(body.mean()),
             "no_evidence": without,
         }
-        frame = trained.cache.take(_view(reading, stream), positions[middle : middle + 1])[0]
+        frame = trained.cache.take(seen_by(reading, stream), positions[middle : middle + 1])[0]
         yield (
             row,
             _Picture(
@@ -188,12 +186,9 @@ def grad_cam(
         (T, S, S) float32 from 0 up, by stream.
     """
     network = trained.network
-    frames = {
-        stream: as_input(torch.from_numpy(trained.cache.take(view, positions)), trained.device)
-        for stream, view in reading.items()
-    }
+    frames = trained.frames(reading, positions)
     looked_at = [
-        stream for stream in layers if (view := _view(reading, stream)) and not is_flow(view)
+        stream for stream in layers if (view := seen_by(reading, stream)) and not is_flow(view)
     ]
     for seen in frames.values():
         # Evidence is a gradient: it needs a path to the layer even where weights are frozen.
@@ -208,12 +203,6 @@ def grad_cam(
         stream: _heat(outputs[layer], gradient, network.image_size)
         for stream, layer, gradient in zip(looked_at, wanted, gradients, strict=True)
     }
-
-
-def _view(reading: Reading, stream: str) -> str:
-    """Return what a stream sees, or sees a part of; empty where that is nothing of the clip."""
-    view = reading.get(stream, reading.get(WHOLE, ""))
-    return "" if version_of(view) == BLANK else view
 
 
 def _heat(output: Tensor, gradient: Tensor, side: int) -> np.ndarray:
@@ -253,12 +242,6 @@ def share_inside(heat_thw: np.ndarray, body_thw: np.ndarray) -> tuple[float, flo
 def _to_one(heat: np.ndarray) -> np.ndarray:
     """Scale a map to 0..1, for a picture; an empty one stays empty."""
     return heat / max(float(heat.max()), np.finfo(np.float32).tiny)
-
-
-def _evenly(values: list, n: int) -> list:
-    """Return at most `n` of some values, evenly spaced, from the middle of equal parts."""
-    n = min(n, len(values))
-    return [values[(2 * place + 1) * len(values) // (2 * n)] for place in range(n)]
 
 
 def _write_pictures(path: Path, pictures: list[_Picture]) -> None:

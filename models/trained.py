@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from models.architectures import build_network, network_facts
+from models.backbones import as_input
 from models.checkpoint import load_weights, read_checkpoint
 from models.devices import pick_device
 from models.frames import FrameCache
 from models.network import Network
 from models.network_frames import open_for
+from models.views import Reading
 from study.config import Study
 from study.fields import Model
 from study.results import Results
@@ -49,6 +53,13 @@ class Trained:
     def observer(self) -> str:
         """Its name in tables of answers."""
         return f"{self.model.name}-seed{self.seed}"
+
+    def frames(self, reading: Reading, positions: np.ndarray) -> dict[str, Tensor]:
+        """Return what each stream of a reading sees at some places (n,): (n, 3, S, S) in 0..1."""
+        return {
+            stream: as_input(torch.from_numpy(self.cache.take(view, positions)), self.device)
+            for stream, view in reading.items()
+        }
 
 
 def load_trained(

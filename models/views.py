@@ -38,6 +38,12 @@ def version_of(view: str) -> str:
     return view.removesuffix(FLOW_MARK)
 
 
+def seen_by(reading: Reading, stream: str) -> str:
+    """Return what a stream sees, or sees a part of; empty where that is nothing of the clip."""
+    view = reading.get(stream, reading.get(WHOLE, ""))
+    return "" if version_of(view) == BLANK else view
+
+
 def blank_for(view: str) -> str:
     """Return the view without any part that stands in for another: of flow, no motion."""
     return flow_of(BLANK) if is_flow(view) else BLANK
