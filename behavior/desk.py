@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from behavior.claim import machine
 from behavior.folders import check_id, journal_path, session_folder
 from behavior.journal import read_journal
 from behavior.pack import RESULTS, STUDY_FILE, SUMS, check_pack, open_pack, read_sums
@@ -20,6 +19,7 @@ from behavior.replacements import list_of, replace_participant
 from behavior.session import Outcome, hold_session
 from study.config import Study, load_study
 from study.errors import StudyError
+from study.machine import machine_name
 from study.results import Results
 from study.tables import read_table
 
@@ -184,7 +184,7 @@ def measure_computer(
     from behavior.timing_report import check_timing, timing_text
     from behavior.window import PsychoPyGlass
 
-    where = folder or results.root / TIMING / machine()
+    where = folder or results.root / TIMING / machine_name()
     page, findings = check_timing(lambda: PsychoPyGlass(study.session), where, _largest(results))
     return page, timing_text(findings)
 

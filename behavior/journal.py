@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from behavior.stage import SessionStopped
 from study.errors import StudyError
-from study.files import force_to_disk
+from study.files import force_to_disk, sync_folder
 
 LINE = re.compile(r'(?s)(.*),"sum":"([0-9a-f]{16})"\}')
 FIRST_SUM = "0" * 16
@@ -282,14 +282,3 @@ class Journal:
             file.truncate(self._size)
             force_to_disk(file.fileno())
         return aside
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's list of names to the disk; Windows does it by itself."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behavior.claim import holder
 from behavior.flow import trials_shown
 from behavior.folders import journal_path, session_folder
 from behavior.journal import read_journal
 from behavior.replacements import next_id, read_replacements
 from behavior.state import SessionState, is_right, state_of
 from behavior.trial import Trial, trials_of
+from study.claim import holder
 from study.config import Study
 from study.errors import StudyError
 from study.fields.session import Session

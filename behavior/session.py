@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from behavior.claim import BEAT, Beat, claimed, machine
 from behavior.contents import contents_of, disk_page
 from behavior.flow import Step, trials_in, trials_shown
 from behavior.folders import journal_path, responses_path, session_folder
@@ -25,9 +24,11 @@ from behavior.run import ConsentDeclined, Place, run_steps
 from behavior.session_tables import write_session_tables
 from behavior.stage import SessionStopped, Stage
 from behavior.state import Key, Phase, SessionState, state_of
+from study.claim import BEAT, Beat, claimed
 from study.config import Study
 from study.errors import StudyError
 from study.fields.session import Session
+from study.machine import machine_name
 from study.provenance import package_versions
 from study.results import Results
 
@@ -117,7 +118,8 @@ def hold_session(
     _check_told(told, settings)
     material = gather(study, results, participant, settings)
     _check_room(results)
-    with claimed(session_folder(results, participant), participant, beat) as claim:
+    what = f"participant {participant}: the session"
+    with claimed(session_folder(results, participant), what, beat) as claim:
         held = _Held(material, stage, group, told)
         journal = _open_journal(results, participant, held.ask_for_help, claim.check, durable)
         try:
@@ -225,7 +227,7 @@ class _Held:
     def _begin(self, journal: Journal, stage_facts: dict[str, Any]) -> None:
         state = state_of(journal.events)
         facts = {
-            "machine": machine(),
+            "machine": machine_name(),
             "system": platform.platform(),
             "python": platform.python_version(),
             "process": os.getpid(),

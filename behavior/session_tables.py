@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from behavior.claim import holder
 from behavior.folders import detail_path, journal_path, responses_path, sessions_folder
 from behavior.journal import Event, read_journal
 from behavior.responses import SEPARATOR, response_row
 from behavior.state import SessionState, state_of
 from behavior.trial import Answer, Trial
+from study.claim import holder
 from study.errors import StudyError
 from study.files import write_if_changed
 from study.results import Results

@@ -1,4 +1,4 @@
-"""Files of frames: one per view, whole or absent, made by one process tree at a time.
+"""Files of frames: one per view, whole or absent, made by one process tree of one machine.
 
 A file's name tells its view and a key of all that its pixels depend on. So a further view, another
 size of frames or another way to find flow leaves the files of the others as they are.
@@ -6,13 +6,9 @@ size of frames or another way to find flow leaves the files of the others as the
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import itertools
-import logging
-import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +16,11 @@ import numpy as np
 
 from models.frame_recipes import Place, Recipe, fill
 from stimuli.parallel import Failed, outcomes
+from study.claim import Claim
 from study.errors import StudyError
-from study.files import sweep_partial_files, whole_file
-
-log = logging.getLogger("bodyscene")
+from study.files import names_in, sweep_partial_files, whole_file
+from study.machine import usable_cores
+from study.writers import done_by_one
 
 # With few clips each, starting more processes costs more than it saves.
 CLIPS_PER_PROCESS = 40
@@ -58,11 +55,6 @@ class ViewFile:
         """Size of the pixels."""
         return int(np.prod(self.shape, dtype=np.int64))
 
-    def mapped(self) -> np.ndarray:
-        """Map the file into memory, read-only."""
-        # Without numpy's own class of mapped arrays, whose rows cost more to take.
-        return np.asarray(np.load(self.path, mmap_mode="r"))
-
 
 def make_missing(folder: Path, files: Sequence[ViewFile]) -> None:
     """Make the files that are not there yet, one after the other.
@@ -73,21 +65,26 @@ def make_missing(folder: Path, files: Sequence[ViewFile]) -> None:
         When a stimulus is unreadable or of another length, and when the disk has too little space
         (before anything is made).
     """
-    if all(file.path.is_file() for file in files):
-        return
-    with _one_at_a_time(folder):
-        missing = [file for file in files if not file.path.is_file()]
+
+    def missing() -> list[ViewFile]:
+        made = names_in(folder)
+        return [file for file in files if file.path.name not in made]
+
+    def make(claim: Claim) -> None:
         # Nobody else is writing here: what is left of a killed maker goes.
         sweep_partial_files(folder)
-        for file in missing:
+        to_make = missing()
+        for file in to_make:
             for stale in folder.glob(f"{file.stem}-{'[0-9a-f]' * 16}.npy"):
                 stale.unlink()
-        _check_space(folder, missing)
-        for file in missing:
-            _make(file)
+        _check_space(folder, to_make)
+        for file in to_make:
+            _make(file, claim)
+
+    done_by_one(folder, f"{folder}: this folder of frames", lambda: not missing(), make)
 
 
-def _make(file: ViewFile) -> None:
+def _make(file: ViewFile, claim: Claim) -> None:
     """Let every clip write its frames to its place in the array."""
     with whole_file(file.path) as partial:
         start = _allocate(partial, file.shape)
@@ -98,11 +95,13 @@ def _make(file: ViewFile) -> None:
             name: Place(recipe, partial, start + row * row_bytes)
             for (name, recipe), row in zip(file.recipes.items(), first, strict=True)
         }
-        many = min(os.cpu_count() or 1, len(places) // CLIPS_PER_PROCESS)
+        many = min(usable_cores(), len(places) // CLIPS_PER_PROCESS)
         processes = max(1, many) if file.in_processes else 1
         for _, outcome in outcomes(fill, places, processes, f"frames {file.stem}"):
             if isinstance(outcome, Failed):
                 raise StudyError(outcome.reason)
+        # The file may be another maker's by now.
+        claim.check()
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> int:
@@ -124,16 +123,3 @@ def _check_space(folder: Path, files: Sequence[ViewFile]) -> None:
             f"disk has {free} ({free / 1e9:.1f} GB) left. Free some space, give another folder "
             "with --results, or choose a smaller training.image_size"
         )
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let trainings that start together wait while one of them makes the frames."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("another process is making the frames in %s; waiting for it", folder)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

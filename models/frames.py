@@ -10,13 +10,15 @@ from __future__ import annotations
 import mmap
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.flow import ZERO, FlowMethod
-from models.frame_files import make_missing
+from models.frame_files import ViewFile, make_missing
 from models.frame_views import Layout, has_black_blanks, view_file
+from models.staging import map_nearby
 from models.views import BLANK, LENT_BACKGROUND, flow_of
 from study.conditions import CONDITIONS
 from study.errors import StudyError
@@ -133,24 +135,74 @@ def open_frames(
         has another number of frames than the manifest says, when masks are needed and missing, and
         when the disk has too little space.
     """
+    plan = _plan(results, manifest, side, views, flow)
+    plan.make_missing(results)
+    mapped = map_nearby(plan.files)
+    stored = {view: mapped[file.path] for view, file in plan.stored.items()}
+    return FrameCache(plan.clips, stored | plan.constant, plan.rows)
+
+
+def make_frames_ahead(
+    results: Results,
+    manifest: pd.DataFrame,
+    side: int,
+    views: Collection[str] = (),
+    flow: FlowMethod | None = None,
+) -> None:
+    """Make the frames that `open_frames` would, without opening them: where others will."""
+    _plan(results, manifest, side, views, flow).make_missing(results)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What frames are made of.
+
+    Attributes
+    ----------
+    clips : DataFrame
+    stored : dict of str to ViewFile
+        By view; some share a file.
+    constant : dict of str to ndarray
+        Views that need no file.
+    rows : dict of str to ndarray
+        See `FrameCache`.
+    """
+
+    clips: pd.DataFrame
+    stored: dict[str, ViewFile]
+    constant: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
+
+    @property
+    def files(self) -> dict[Path, ViewFile]:
+        return {file.path: file for file in self.stored.values()}
+
+    def make_missing(self, results: Results) -> None:
+        make_missing(results.frames, list(self.files.values()))
+
+
+def _plan(
+    results: Results,
+    manifest: pd.DataFrame,
+    side: int,
+    views: Collection[str],
+    flow: FlowMethod | None,
+) -> _Plan:
     clips, conditions = _layout(manifest)
     layout = Layout(results, manifest, clips, side, flow or FlowMethod())
     wanted = list(dict.fromkeys([*conditions, *views]))
-    frames = {flow_of(BLANK): np.full((1, side, side, 3), ZERO, np.uint8)}
+    constant = {flow_of(BLANK): np.full((1, side, side, 3), ZERO, np.uint8)}
     rows = {flow_of(BLANK): np.zeros(layout.n_frames, int)}
     if has_black_blanks(layout):
-        frames[BLANK] = np.zeros((1, side, side, 3), np.uint8)
+        constant[BLANK] = np.zeros((1, side, side, 3), np.uint8)
         rows[BLANK] = rows[flow_of(BLANK)]
     elif BLANK in wanted:
         rows[BLANK] = np.repeat(np.arange(len(clips)), clips["n_frames"])
     if layout.lent is not None:
         rows[LENT_BACKGROUND] = layout.lent
         wanted.append(LENT_BACKGROUND)
-    stored = {view: view_file(view, layout) for view in wanted if view not in frames}
-    files = {file.path: file for file in stored.values()}
-    make_missing(results.frames, list(files.values()))
-    frames = {view: file.mapped() for view, file in stored.items()} | frames
-    return FrameCache(clips, frames, rows)
+    stored = {view: view_file(view, layout) for view in wanted if view not in constant}
+    return _Plan(clips, stored, constant, rows)
 
 
 def _layout(manifest: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

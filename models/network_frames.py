@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.architectures import build_network
 from models.flow import flow_method
-from models.frames import FrameCache, open_frames
+from models.frames import FrameCache, make_frames_ahead, open_frames
 from models.network import Network
 from models.views import BLANK
 from study.config import Study
@@ -57,6 +57,20 @@ def open_for(
     return open_frames(results, manifest, training.image_size, views, flow_method(training))
 
 
+def make_for(
+    network: Network, results: Results, manifest: pd.DataFrame, training: Training
+) -> None:
+    """Make the frames that a network is trained on, where they are missing, without opening them.
+
+    Raises
+    ------
+    StudyError
+        As `models.frames.open_frames`.
+    """
+    views = views_of(network, list(manifest["condition"].unique()), to_train=True)
+    make_frames_ahead(results, manifest, training.image_size, views, flow_method(training))
+
+
 def make_frames(study: Study, results: Results) -> None:
     """Make the frames of all networks of a study, as training them would.
 
@@ -70,4 +84,4 @@ def make_frames(study: Study, results: Results) -> None:
         training = study.training_of(model)
         n_classes = manifest["action"].nunique()
         network = build_network(model, n_classes, training.image_size, seed=0)
-        open_for(network, results, manifest, training, to_train=True)
+        make_for(network, results, manifest, training)

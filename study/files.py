@@ -1,4 +1,4 @@
-"""Files that are whole or absent, folders with one writer, and hashes."""
+"""Files that are whole or absent, and hashes."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ import errno
 import hashlib
 import json
 import os
-import socket
 import sys
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from study.errors import StudyError
 
-if os.name == "nt":
-    import msvcrt
-else:
+if os.name != "nt":
     import fcntl
 
 IS_WINDOWS = os.name == "nt"
-LOCK_NAME = ".bodyscene.lock"
-LOCK_HELD = "BODYSCENE_LOCK_HELD"
 PARTIAL_MARK = ".partial-"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Windows locks bytes, and nobody else can read those: one far behind the holder's name.
-LOCKED_BYTE = 1 << 30
+NO_SUCH_SYNC = (errno.EINVAL, errno.ENOTSUP)
 # Windows replaces no file that somebody reads: a virus scanner is done soon, Excel is not.
 REPLACE_TRIES, REPLACE_WAIT_S = 10, 0.1
 
@@ -74,6 +68,34 @@ def force_to_disk(file: int) -> None:
             fcntl.fcntl(file, fcntl.F_FULLFSYNC)
             return
     os.fsync(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's list of names to the disk; Windows does it by itself, some shares cannot."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SUCH_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names in a folder, as its server has them; none where there is no folder.
+
+    NFS may go on saying for a minute that a file does not exist which another machine has made. It
+    asks the server again when a folder is opened: so this is surer than to look at one name, and
+    names that were looked at before are found from then on.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except FileNotFoundError:
+        return set()
 
 
 def _replace(partial: Path, path: Path) -> None:
@@ -139,52 +161,3 @@ def key_of(*parts: Any) -> str:
     """Return 16 hex digits that change when any of the (JSON-able) parts changes."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; a second writer is refused, a dead one is forgotten.
-
-    The kernel releases the lock when its holder ends, however it ends. Commands that a workflow
-    starts inherit the lock of the workflow through the environment.
-
-    Raises
-    ------
-    StudyError
-        When another process holds the folder; the message names it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock_path = folder.resolve() / LOCK_NAME
-    if os.environ.get(LOCK_HELD) == str(lock_path):
-        yield
-        return
-    with lock_path.open("a+") as lock:
-        if not _lock(lock):
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise StudyError(
-                f"{folder}: {holder} is writing into this results folder. Wait until it ends, "
-                "or give another folder with --results."
-            )
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        os.environ[LOCK_HELD] = str(lock_path)
-        try:
-            yield
-        finally:
-            del os.environ[LOCK_HELD]
-            lock.truncate(0)
-
-
-def _lock(file: IO[str]) -> bool:
-    """Lock an open file for this process until it is closed; tell whether that could be done."""
-    try:
-        if os.name == "nt":
-            file.seek(LOCKED_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from behavior.pages import read_texts
 from behavior.robot import Deed, Hand, Plan, Robot, Sign
 from bodyscene import app
-from study.files import only_writer
 from study.tables import read_table
+from study.writers import only_writer
 from tests.behavior.virtual_screen import NEEDED, ROOT, decider, run_with, start, virtual_screen
 
 STUDY = """

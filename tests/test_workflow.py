@@ -73,13 +73,13 @@ def run_study(folder: Path, results: str = "out") -> None:
 
 
 def change_times(results: Path) -> dict[str, int]:
-    """The times of every file that a step keeps: not of logs, the lock and Snakemake's own."""
+    """The times of every file that a step keeps: not of logs, claims and Snakemake's own."""
     return {
         path.relative_to(results).as_posix(): path.stat().st_mtime_ns
         for path in results.rglob("*")
         if path.is_file()
-        and ".snakemake" not in path.parts
-        and path.suffix not in (".log", ".lock")
+        and not {".snakemake", ".claims"} & set(path.parts)
+        and path.suffix != ".log"
     }
 
 
@@ -179,7 +179,7 @@ def test_a_killed_run_is_finished_by_the_same_command(finished: Path, tmp_path: 
 
 def test_two_runs_at_once_are_refused(finished: Path) -> None:
     code = (
-        "import time; from pathlib import Path; from study.files import only_writer\n"
+        "import time; from pathlib import Path; from study.writers import only_writer\n"
         "with only_writer(Path('out')): print('held', flush=True); time.sleep(60)\n"
     )
     holder = subprocess.Popen(

@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from behavior.claim import Beat
 from behavior.folders import detail_path, journal_path
 from behavior.journal import read_journal
 from behavior.session import Outcome, hold_session
@@ -35,6 +34,7 @@ from behavior.stage import (
     Reply,
     TrialFacts,
 )
+from study.claim import Beat
 from study.config import Study
 from study.fields.session import Session
 from study.results import Results

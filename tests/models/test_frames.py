@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import models.frames
 from models import frame_files
 from models.flow import FlowMethod, decode
 from models.frame_recipes import fit_square
-from models.frames import open_frames
+from models.frames import make_frames_ahead, open_frames
 from models.views import BLANK, LENT_BACKGROUND, MASKS, flow_of
 from stimuli.letterbox import Letterbox
 from stimuli.make import sidecar_of
@@ -236,7 +239,7 @@ def test_too_little_space_is_said_before_anything_is_made(
     )
     with pytest.raises(StudyError, match=f"need {n_bytes} bytes"):
         open_frames(results, manifest, SIDE)
-    assert [path.name for path in results.frames.iterdir()] == [".lock"]
+    assert [path.name for path in results.frames.iterdir()] == [".claims"]
 
 
 def test_frames_cannot_be_written(results: Results) -> None:
@@ -251,7 +254,7 @@ def test_a_stimulus_of_another_length_is_named_and_nothing_is_left(results: Resu
     manifest.loc[clip, "n_frames"] += 1
     with pytest.raises(StudyError, match=r"bow_001\.mp4: expected 4 frames .* found 3"):
         open_frames(results, manifest, SIDE)
-    assert [path.name for path in results.frames.iterdir()] == [".lock"]
+    assert [path.name for path in results.frames.iterdir()] == [".claims"]
 
 
 def test_versions_of_unequal_length_or_missing_are_named(results: Results) -> None:
@@ -290,6 +293,66 @@ def test_processes_that_start_together_make_one_cache(results: Results) -> None:
     assert len(list(results.frames.glob("*.npy"))) == 3
 
 
+def test_what_a_killed_maker_began_another_one_makes(results: Results) -> None:
+    """It is killed while it makes the first view; one that waits for it goes on."""
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from models import frame_files\n"
+        "from models.frames import open_frames\n"
+        "from study.results import Results\n"
+        "from study.tables import read_table\n"
+        "def stall(*_): print('begun', flush=True); time.sleep(60)\n"
+        "frame_files.outcomes = stall\n"
+        "results = Results(Path(sys.argv[1]))\n"
+        "open_frames(results, read_table('manifest', results.manifest), 32)\n"
+    )
+    maker = subprocess.Popen(
+        [sys.executable, "-c", code, str(results.root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert maker.stdout is not None
+    assert maker.stdout.readline().strip() == "begun"
+    assert len(list(results.frames.glob(".partial-*"))) == 1
+    threading.Timer(0.5, maker.kill).start()
+    try:
+        open_frames(results, read_table("manifest", results.manifest), SIDE)
+    finally:
+        maker.kill()
+        maker.wait()
+    assert len(list(results.frames.glob("*.npy"))) == 3
+    assert not list(results.frames.glob(".partial-*"))
+
+
+def test_a_maker_that_was_taken_over_keeps_its_hands_off(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine hung; meanwhile another one makes the frames."""
+
+    def hang(*_: object) -> Iterator[object]:
+        claims = results.frames / ".claims"
+        (claims / "claim-002.json").write_text((claims / "claim-001.json").read_text())
+        return iter(())
+
+    monkeypatch.setattr(frame_files, "outcomes", hang)
+    with pytest.raises(StudyError, match="this folder of frames was taken over by process"):
+        open_frames(results, read_table("manifest", results.manifest), SIDE)
+    assert [path.name for path in results.frames.iterdir()] == [".claims"]
+
+
+def test_frames_are_made_ahead_without_being_opened(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_table("manifest", results.manifest)
+    monkeypatch.setattr(models.frames, "map_nearby", None)
+    make_frames_ahead(results, manifest, SIDE, [flow_of("body_only")])
+    made = {path: path.stat().st_mtime_ns for path in results.frames.glob("*.npy")}
+    monkeypatch.undo()
+    assert len(open_frames(results, manifest, SIDE, [flow_of("body_only")]).frames) == 6
+    assert {path: path.stat().st_mtime_ns for path in results.frames.glob("*.npy")} == made
+
+
 def test_many_stimuli_are_spread_over_processes(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +362,7 @@ def test_many_stimuli_are_spread_over_processes(
     for made in results.frames.glob("*.npy"):
         made.unlink()
     monkeypatch.setattr(frame_files, "CLIPS_PER_PROCESS", 10)
-    monkeypatch.setattr(frame_files.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(frame_files, "usable_cores", lambda: 2)
     together = open_frames(results, manifest, SIDE)
     for name, frames in together.frames.items():
         np.testing.assert_array_equal(frames, expected[name])

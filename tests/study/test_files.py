@@ -1,4 +1,4 @@
-"""Files are whole or absent; a results folder has one writer."""
+"""Files are whole or absent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,9 @@ from study.errors import StudyError
 from study.files import (
     PARTIAL_MARK,
     key_of,
-    only_writer,
+    names_in,
     sweep_partial_files,
+    sync_folder,
     whole_file,
     write_if_changed,
     write_text,
@@ -154,31 +154,25 @@ def test_keys_change_with_their_parts_only() -> None:
     assert key_of({"a": 1}) != key_of({"a": 2})
 
 
-HOLD = (
-    "import sys, time; from pathlib import Path; from study.files import only_writer\n"
-    "with only_writer(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)\n"
-)
+def test_a_share_that_cannot_sync_folders_is_no_error_but_a_full_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_folder(tmp_path)
+    for code in (errno.EINVAL, errno.ENOSPC):
+
+        def refuse(handle: int, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        if code == errno.EINVAL:
+            sync_folder(tmp_path)
+        else:
+            with pytest.raises(OSError, match="No space left"):
+                sync_folder(tmp_path)
 
 
-def test_second_writer_is_refused_and_a_dead_one_forgotten(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline().strip() == "held"
-        with pytest.raises(StudyError, match=f"process {holder.pid}"), only_writer(tmp_path):
-            pass
-    finally:
-        holder.kill()
-        holder.wait()
-    start = time.monotonic()
-    with only_writer(tmp_path):
-        assert time.monotonic() - start < 5
-
-
-def test_writer_within_the_writer_is_let_in(tmp_path: Path) -> None:
-    with only_writer(tmp_path), only_writer(tmp_path):
-        assert True
-    with only_writer(tmp_path):
-        assert (tmp_path / ".bodyscene.lock").is_file()
+def test_names_are_read_from_the_folder_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").touch()
+    (tmp_path / "b").mkdir()
+    assert names_in(tmp_path) == {"a.npy", "b"}
+    assert names_in(tmp_path / "none") == set()
