@@ -14,10 +14,12 @@ from stimuli.inpainting import NothingLeft
 from stimuli.letterbox import Letterbox
 from stimuli.masks import read_masks, read_provenance
 from stimuli.measure import luminance_and_contrast
+from stimuli.parallel import BatchError
 from stimuli.partners import cover, lent_frames
 from stimuli.point_light import at_picture_size, read_keypoints
 from stimuli.versions import VERSIONS, Scene, person_filled_in
 from stimuli.video import Clip, Written, read_clip, read_timing, write_clip
+from study.errors import StudyError
 from study.fields import Versions
 from study.files import key_of, stamp_of, write_json
 
@@ -76,6 +78,25 @@ class MakeJob:
 
 
 @dataclass(frozen=True)
+class CannotLend:
+    """Why nothing was made of a clip for which nothing is to blame but its lender.
+
+    Attributes
+    ----------
+    lender : str
+        The clip whose background cannot be had.
+    reason : str
+    """
+
+    lender: str
+    reason: str
+
+
+class LenderError(StudyError):
+    """Another clip's background cannot be had."""
+
+
+@dataclass(frozen=True)
 class MadeClip:
     """A version in memory: its frames, and the share of the whole frame that it hides."""
 
@@ -107,12 +128,24 @@ def version_key(
     return key_of(*parts, version_settings(condition, settings))
 
 
-def make(job: MakeJob) -> dict[str, dict[str, Any]]:
+def lend_key(clip: ClipFiles, settings: Versions) -> str:
+    """Return a key that changes when a clip might lend its background that could not before."""
+    return key_of(
+        [FRAMES_REVISION, clip.source_sha256, clip.mask_sha256],
+        [
+            [VERSIONS[name].revision, version_settings(name, settings)]
+            for name in settings.conditions
+            if "other" in VERSIONS[name].needs
+        ],
+    )
+
+
+def make(job: MakeJob) -> dict[str, dict[str, Any]] | CannotLend:
     """Make and write the versions asked for, each with its sidecar; return what the index keeps.
 
     Returns
     -------
-    dict
+    dict or CannotLend
         Condition to sha256, size, hidden_fraction, luminance and contrast.
 
     Raises
@@ -128,7 +161,11 @@ def make(job: MakeJob) -> dict[str, dict[str, Any]]:
         job.settings.max_seconds,
         size_wh=letterbox.picture_wh,
     )
-    scene = Scene(clip.frames_thwc, *_parts(job, letterbox, needs, len(clip.frames_thwc)))
+    try:
+        parts = _parts(job, letterbox, needs, len(clip.frames_thwc))
+    except LenderError as error:
+        return CannotLend(job.lender.clip_id, str(error))
+    scene = Scene(clip.frames_thwc, *parts)
     # Every version is made before any is written: a clip that fails leaves no part of itself.
     made = {condition: _made(job, condition, clip, scene, letterbox) for condition in job.targets}
     return {condition: _write(job, condition, version) for condition, version in made.items()}
@@ -184,7 +221,17 @@ def _parts(
 
 
 def _lent_background(job: MakeJob, size_wh: tuple[int, int]) -> np.ndarray:
-    """Return another clip's background without its person (T, h, w, 3)."""
+    """Return another clip's background; what fails of it is not the borrower's failure."""
+    try:
+        return _background_of_lender(job, size_wh)
+    except BatchError:
+        raise
+    except StudyError as error:
+        raise LenderError(str(error)) from error
+
+
+def _background_of_lender(job: MakeJob, size_wh: tuple[int, int]) -> np.ndarray:
+    """Return the lender's frames without its person (T, h, w, 3)."""
     lender, settings = job.lender, job.settings
     clip = read_clip(
         lender.video, settings.fps, settings.max_seconds, lambda frame: cover(frame, size_wh)

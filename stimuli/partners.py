@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import cv2
 import numpy as np
 
 from stimuli.datasets import Source
 from study.errors import StudyError
+from study.files import key_of
 
 # A random order with a few clashes is mended in a handful of rounds, if it can be.
 MOST_ROUNDS = 20
@@ -40,17 +41,70 @@ def draw_lenders(
     rng = np.random.default_rng([seed, 0x5A])
     lenders: dict[str, str] = {}
     groups: dict[tuple[str, str], list[Source]] = {}
+    of_all_splits: dict[str, list[Source]] = {}
     for source in sources:
         action = source.action if swap == "same_action" else ""
         groups.setdefault((splits[source.clip_id], action), []).append(source)
-    for clips in groups.values():
+        of_all_splits.setdefault(action, []).append(source)
+    for (_, action), clips in groups.items():
         order = _mended(rng.permutation(len(clips)), clips, swap, rng)
         for borrower, lender in zip(clips, order, strict=True):
             other = clips[lender]
             if not _may_lend(borrower, other, swap):
-                other = _any_lender(borrower, sources, swap, rng)
+                other = _any_lender(borrower, of_all_splits[action], swap, rng)
             lenders[borrower.clip_id] = other.clip_id
     return lenders
+
+
+def mend_lenders(
+    lenders: Mapping[str, str],
+    sources: Sequence[Source],
+    splits: Mapping[str, str],
+    moved: Container[str],
+    cannot_lend: Container[str],
+    swap: str,
+    seed: int,
+) -> dict[str, str]:
+    """Return lenders where some clips of the first draw cannot be used or cannot lend.
+
+    All others keep theirs, so that one bad clip does not have every version made again. Whoever
+    needs a new lender draws among all of the same split, if need be of any.
+
+    Parameters
+    ----------
+    lenders : mapping of str to str
+        As first drawn.
+    sources : sequence of Source
+        The clips used now.
+    splits : mapping of str to str
+        Their splits.
+    moved : container of str
+        Clips whose split is another than at the first draw, or that had none.
+    cannot_lend : container of str
+        Clips whose background cannot be had.
+    swap, seed
+        As for `draw_lenders`.
+
+    Raises
+    ------
+    StudyError
+        When there is no other clip that may lend.
+    """
+    used = {source.clip_id for source in sources}
+    able = [source for source in sources if source.clip_id not in cannot_lend]
+    mended = {}
+    for source in sources:
+        lender = lenders.get(source.clip_id)
+        stays = lender in used and lender not in cannot_lend
+        if stays and source.clip_id not in moved and lender not in moved:
+            mended[source.clip_id] = lender
+            continue
+        split = splits[source.clip_id]
+        beside = [one for one in able if splits[one.clip_id] == split]
+        near = beside if any(_may_lend(source, one, swap) for one in beside) else able
+        rng = np.random.default_rng([seed, 0x5B, int(key_of(source.clip_id), 16)])
+        mended[source.clip_id] = _any_lender(source, near, swap, rng).clip_id
+    return mended
 
 
 def lent_frames(n_frames: int, n_lent: int) -> np.ndarray:

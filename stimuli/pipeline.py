@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from stimuli.by_hand import ChoiceByHand, read_choice_by_hand
+from stimuli.choose import Chosen, choose
 from stimuli.contact_sheet import CLIPS_SHOWN, SheetJob, SheetRow
 from stimuli.datasets import Source, find_sources
 from stimuli.examine import Examined
 from stimuli.index import Index
-from stimuli.letterbox import Letterbox
+from stimuli.journals import INDEX_NAME, gather_journals
 from stimuli.make import sidecar_of
-from stimuli.partners import draw_lenders
 from stimuli.segmentation.weights import find_weights
-from stimuli.selection import clips_table, select_clips, unusable
 from stimuli.stages import (
     Batch,
     draw_sheets,
     examine_clips,
     hash_files,
-    make_versions,
     render_synthetic,
 )
-from stimuli.versions import VERSIONS
+from stimuli.tables import Made, Records, write_tables
+from stimuli.version_stage import make_versions
 from study.config import Study
-from study.errors import StudyError
 from study.files import key_of, sweep_partial_files
 from study.results import Results
-from study.tables import write_table
 
-log = logging.getLogger("bodyscene")
-
-INDEX_NAME = "index.jsonl"
 SHEET_ORDER = ("test", "validation", "train")
-
-Chosen = Mapping[str, tuple[str, str]]
-Records = Mapping[tuple[str, str], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What was chosen and made.
-
-    Attributes
-    ----------
-    chosen : mapping
-        Clip id to (split, reason).
-    records : mapping
-        (Clip id, condition) to what the index knows of that version.
-    lenders : mapping of str to str
-        Clip id to the clip whose background it gets.
-    """
-
-    chosen: Chosen
-    records: Records
-    lenders: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,8 +62,8 @@ class StimuliSummary:
 def make_stimuli(study: Study, results: Results, processes: int) -> StimuliSummary:
     """Make all versions of all clips of a study, the tables `clips` and `manifest`, and the sheets.
 
-    Only what is missing or changed is made; files that are no longer wanted are removed. The run
-    may be ended at any moment and repeated.
+    Only what is missing or changed is made, by an earlier run or by shards (`stimuli.shards`);
+    files that are no longer wanted are removed. The run may be ended at any moment and repeated.
 
     Raises
     ------
@@ -103,6 +73,7 @@ def make_stimuli(study: Study, results: Results, processes: int) -> StimuliSumma
     """
     for folder in (results.sources, results.masks, results.stimuli, results.contact_sheets):
         sweep_partial_files(folder)
+    gather_journals(results.stimuli)
     if study.masks.source == "yolo":
         find_weights(study.masks.weights)
     by_hand = read_choice_by_hand(study.split)
@@ -115,7 +86,7 @@ def make_stimuli(study: Study, results: Results, processes: int) -> StimuliSumma
     made = _make_chosen(batch, sources, examined, hashes, by_hand)
     chosen, records = made.chosen, made.records
     used = [source for source in sources if chosen[source.clip_id][0] != "none"]
-    _write_tables(batch, sources, examined, made, hashes)
+    write_tables(batch, sources, examined, made, hashes)
     sheets = _sheet_jobs(batch, used, examined, chosen)
     draw_sheets(batch, sheets, _sheet_keys(sheets, records, examined))
     stimuli = {batch.stimulus_of(source, name) for source in used for name in _conditions(batch)}
@@ -143,129 +114,11 @@ def _make_chosen(
 ) -> Made:
     """Choose clips and make their versions; where some fail, choose again among the others."""
     while True:
-        chosen = _choose(batch, sources, examined, by_hand)
-        used = [source for source in sources if chosen[source.clip_id][0] != "none"]
-        n_failed = len(batch.failures)
-        clips = {
-            source.clip_id: batch.files_of(source, examined[source.clip_id], hashes[source.clip_id])
-            for source in used
-        }
-        lenders = _lenders(batch, used, chosen)
-        records = make_versions(batch, clips, lenders)
-        if len(batch.failures) == n_failed:
-            return Made(chosen, records, lenders)
-
-
-def _lenders(batch: Batch, used: Sequence[Source], chosen: Chosen) -> dict[str, str]:
-    """Draw whose background each clip gets, if a version asks for another clip's."""
-    if not any("other" in VERSIONS[name].needs for name in _conditions(batch)) or not used:
-        return {}
-    splits = {clip_id: split for clip_id, (split, _) in chosen.items()}
-    return draw_lenders(used, splits, batch.study.versions.swap, batch.study.seed)
-
-
-def _choose(
-    batch: Batch,
-    sources: Sequence[Source],
-    examined: Mapping[str, Examined],
-    by_hand: ChoiceByHand,
-) -> dict[str, tuple[str, str]]:
-    reasons = {
-        source.clip_id: by_hand.why_excluded(source.clip_id)
-        or batch.failures.get(source.clip_id)
-        or unusable(examined[source.clip_id], batch.study.masks)
-        for source in sources
-    }
-    if by_hand.splits is not None:
-        return by_hand.splits_of(reasons)
-    dataset = batch.study.dataset
-    return select_clips(
-        sources,
-        reasons,
-        batch.study.split,
-        getattr(dataset, "min_clips", 1),
-        getattr(dataset, "max_clips", None),
-    )
-
-
-def _write_tables(
-    batch: Batch,
-    sources: Sequence[Source],
-    examined: Mapping[str, Examined],
-    made: Made,
-    hashes: Mapping[str, str],
-) -> None:
-    """Write both tables where they changed, and say which actions are lost."""
-    shown_paths = {
-        source.clip_id: shown_path(source.path, batch.results.root) for source in sources
-    }
-    clips = clips_table(sources, examined, made.chosen, hashes, shown_paths)
-    write_table("clips", clips, batch.results.clips)
-    _warn_of_lost_actions(clips)
-    if (clips["split"] == "none").all():
-        reasons = clips["reason"].value_counts()
-        raise StudyError(
-            f"{batch.results.clips}: no action is left; the most frequent reason, of "
-            f"{reasons.iloc[0]} of {len(clips)} clips: {reasons.index[0]}"
-        )
-    manifest = _manifest(batch, sources, examined, made, hashes)
-    write_table("manifest", manifest, batch.results.manifest)
-
-
-def _warn_of_lost_actions(clips: pd.DataFrame) -> None:
-    for action, of_action in clips.groupby("action", sort=False):
-        if (of_action["split"] == "none").all():
-            reasons = of_action["reason"].value_counts()
-            log.warning(
-                "action %s is left out: %s (%d of %d clips)",
-                action,
-                reasons.index[0],
-                reasons.iloc[0],
-                len(of_action),
-            )
-
-
-def _manifest(
-    batch: Batch,
-    sources: Iterable[Source],
-    examined: Mapping[str, Examined],
-    made: Made,
-    hashes: Mapping[str, str],
-) -> pd.DataFrame:
-    settings = batch.study.versions
-    rows = []
-    for source in sources:
-        clip_id = source.clip_id
-        split = made.chosen[clip_id][0]
-        if split == "none":
-            continue
-        known = examined[clip_id]
-        letterbox = Letterbox.of((known.width, known.height), (settings.width, settings.height))
-        for condition in settings.conditions:
-            record = made.records[clip_id, condition]
-            borrowed = "other" in VERSIONS[condition].needs
-            rows.append(
-                {
-                    "stimulus_id": f"{clip_id}__{condition}",
-                    "clip_id": clip_id,
-                    "action": source.action,
-                    "condition": condition,
-                    "split": split,
-                    "path": shown_path(batch.stimulus_of(source, condition), batch.results.root),
-                    "n_frames": known.n_frames,
-                    "fps": known.fps,
-                    "width": settings.width,
-                    "height": settings.height,
-                    "body_fraction": known.person_share * letterbox.picture_share,
-                    "hidden_fraction": record["hidden_fraction"],
-                    "luminance": record["luminance"],
-                    "contrast": record["contrast"],
-                    "background_of": made.lenders[clip_id] if borrowed else "",
-                    "sha256": record["sha256"],
-                    "source_sha256": hashes[clip_id],
-                }
-            )
-    return pd.DataFrame(rows)
+        choice = choose(batch, sources, examined, hashes, by_hand)
+        n_failed = len(batch.failures) + len(batch.cannot_lend)
+        records = make_versions(batch, choice.clips, choice.lenders)
+        if len(batch.failures) + len(batch.cannot_lend) == n_failed:
+            return Made(choice.chosen, records, choice.lenders)
 
 
 def _sheet_jobs(
@@ -309,25 +162,24 @@ def _sheet_keys(
     return {action: key_of(content(job)) for action, job in jobs.items()}
 
 
-def shown_path(path: Path, root: Path) -> str:
-    """Return a path inside the results folder relative to it, so that equal runs stay equal."""
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-
-
 def remove_unwanted(folder: Path, wanted: set[Path]) -> None:
     """Remove the files of a folder that nothing needs any more, and folders left empty."""
-    for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else []:
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path not in wanted:
+    # A listing tells files from folders; to ask of each costs a shared file system much more.
+    for name, _, files in os.walk(folder, topdown=False):
+        place = Path(name)
+        for path in {place / file for file in files} - wanted:
             path.unlink()
+        if place != folder and not any(place.iterdir()):
+            place.rmdir()
 
 
 def _summary(batch: Batch, sources: Sequence[Source], used: Sequence[Source]) -> StimuliSummary:
+    ids = {source.clip_id for source in used}
+    # Not those of clips that another choice replaced.
+    made = sum(clip_id in ids for clip_id, _ in batch.made)
     return StimuliSummary(
-        made=batch.made,
-        kept=len(used) * len(_conditions(batch)) - batch.made,
+        made=made,
+        kept=len(used) * len(_conditions(batch)) - made,
         clips_used=len(used),
         clips_left_out=len(sources) - len(used),
         actions=len({source.action for source in used}),

@@ -18,11 +18,14 @@ import pandas as pd
 
 from stimuli.datasets import Source
 from stimuli.index import Index
+from stimuli.journals import INDEX_NAME
 from stimuli.letterbox import Letterbox
 from stimuli.make import ClipFiles, sidecar_of
-from stimuli.pipeline import INDEX_NAME, remove_unwanted, shown_path
+from stimuli.pipeline import remove_unwanted
 from stimuli.spoil_masks import REVISION, SpoilJob, spoil_all
-from stimuli.stages import Batch, hash_files, make_versions
+from stimuli.stages import Batch, hash_files
+from stimuli.tables import shown_path
+from stimuli.version_stage import make_versions
 from stimuli.versions import VERSIONS
 from study.config import Study
 from study.errors import StudyError
@@ -107,7 +110,7 @@ def make_spoiled(study: Study, results: Results, noise: NoiseLevel, processes: i
         for row in clips.itertuples()
     }
     records = make_versions(batch, files, _lenders(manifest))
-    for clip_id, reason in batch.failures.items():
+    for clip_id, reason in (batch.failures | batch.cannot_lend).items():
         raise StudyError(f"{folder.root}: {clip_id} cannot be made of spoiled masks: {reason}")
     stimuli = {place: batch.stimulus_of(files[place[0]], place[1]) for place in records}
     _remove_others(batch, stimuli.values(), {job.target for job in jobs.values()})
@@ -238,8 +241,8 @@ def _remade(manifest: pd.DataFrame, made: Rows, results: Results, folder: Result
 
 def _sentence(noise: NoiseLevel, batch: Batch, records: Rows) -> str:
     megabytes = sum(record["size"] for record in records.values()) / 1e6
-    kept = len(records) - batch.made
+    made = len(batch.made)
     return (
-        f"masks with {noise.kind} at {noise.level:g}: {len(records)} stimuli, {batch.made} made, "
-        f"{kept} kept; {megabytes:.0f} MB"
+        f"masks with {noise.kind} at {noise.level:g}: {len(records)} stimuli, {made} made, "
+        f"{len(records) - made} kept; {megabytes:.0f} MB"
     )

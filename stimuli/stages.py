@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from stimuli.bundles import examine_all
 from stimuli.contact_sheet import SheetJob, draw_sheet
 from stimuli.datasets import Source
 from stimuli.examine import Examined, ExamineJob, examine_key
-from stimuli.index import Index
-from stimuli.make import ClipFiles, MakeJob, make, sidecar_of, version_key
+from stimuli.index import Index, is_lasting
+from stimuli.make import (
+    ClipFiles,
+)
 from stimuli.parallel import Failed, outcomes
 from stimuli.point_light import keypoint_file
 from stimuli.segmentation.weights import find_weights
@@ -24,7 +25,8 @@ from stimuli.synthetic import render, render_jobs
 from stimuli.video import is_photo
 from study.config import Study
 from study.errors import StudyError
-from study.files import key_of, sha256_of, stamp_of
+from study.files import key_of, names_in, sha256_of, stamp_of
+from study.machine import usable_cores
 from study.results import Results
 
 log = logging.getLogger("bodyscene")
@@ -40,10 +42,15 @@ class Batch:
         What to make, where, with how many processes, and what is there already.
     failures : dict of str to str
         Clip id to why it failed, filled by the stages.
-    made : int
-        Versions made, counted as they end.
+    cannot_lend : dict of str to str
+        Clip id to why its background cannot take the place of another's.
+    made : set of (str, str)
+        Clip id and condition of the versions made.
     blank_if_all_hidden : bool
         See `stimuli.make.MakeJob`.
+    is_shard : bool
+        Others make the other clips, and read in the index how each of these ended: failures that
+        need not come again are recorded too.
     """
 
     study: Study
@@ -51,8 +58,10 @@ class Batch:
     processes: int
     index: Index
     failures: dict[str, str] = field(default_factory=dict)
-    made: int = 0
+    cannot_lend: dict[str, str] = field(default_factory=dict)
+    made: set[tuple[str, str]] = field(default_factory=set)
     blank_if_all_hidden: bool = False
+    is_shard: bool = False
 
     def masks_of(self, source: Source) -> Path:
         """Where the masks of a clip lie."""
@@ -84,11 +93,16 @@ class Batch:
         return keypoint_file(folder, source.action, source.path.stem) if folder else None
 
 
-def render_synthetic(batch: Batch) -> set[Path]:
-    """Render the clips of a synthetic study that are missing; return the files of all."""
+def render_synthetic(batch: Batch, among: Container[str] | None = None) -> set[Path]:
+    """Render the clips of a synthetic study that are missing; return the files of all.
+
+    With `among`, only clips of these ids.
+    """
     if batch.study.dataset.kind != "synthetic":
         return set()
     jobs = render_jobs(batch.study, batch.results)
+    if among is not None:
+        jobs = {name: job for name, job in jobs.items() if name in among}
     keys = {name: key_of(asdict(job.recipe)) for name, job in jobs.items()}
     missing = {
         name: job
@@ -106,83 +120,52 @@ def render_synthetic(batch: Batch) -> set[Path]:
 def hash_files(batch: Batch, paths: Mapping[str, Path]) -> dict[str, str]:
     """Return the SHA-256 of files by name, from the index where size and time are the same."""
     stamps = {name: stamp_of(path) for name, path in paths.items()}
-    known = {name: batch.index.get("hash", name, stamps[name]) for name in paths}
-    missing = [name for name in paths if known[name] is None]
+    known = _recorded_hashes(batch, stamps)
+    missing = [name for name in paths if name not in known]
     with ThreadPoolExecutor(batch.processes) as threads:
         hashes = threads.map(_sha256_or_nothing, (paths[name] for name in missing))
         for name, sha256 in zip(missing, hashes, strict=True):
-            known[name] = batch.index.put("hash", name, stamps[name], sha256=sha256)
-    return {name: record["sha256"] for name, record in known.items()}
+            batch.index.put("hash", name, stamps[name], sha256=sha256)
+            known[name] = sha256
+    return known
+
+
+def recall_hashes(batch: Batch, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Return the SHA-256 of those files that the index knows as they are now."""
+    return _recorded_hashes(batch, {name: stamp_of(path) for name, path in paths.items()})
 
 
 def examine_clips(
     batch: Batch, sources: Iterable[Source], hashes: Mapping[str, str]
 ) -> dict[str, Examined]:
     """Look at every clip and find the person in it; failures go to `batch.failures`."""
-    weights_sha256 = _weights_sha256(batch)
-    jobs = {source.clip_id: _examine_job(batch, source, weights_sha256) for source in sources}
-    keys = {name: examine_key(job, hashes[name]) for name, job in jobs.items()}
-    known, missing = {}, {}
-    for name, job in jobs.items():
-        record = batch.index.get("examined", name, keys[name])
-        reason = batch.index.get("failure", f"examine {name}", keys[name])
-        if reason is not None:
-            batch.failures[name] = reason["reason"]
-        elif record is not None and job.target.is_file():
-            known[name] = _without_key(record)
-        else:
-            missing[name] = job
+    jobs, keys = _examine_jobs(batch, sources, hashes)
+    known = _recorded_clips(batch, jobs, keys)
+    missing = {
+        name: job for name, job in jobs.items() if name not in known and name not in batch.failures
+    }
     if missing and batch.study.masks.source == "yolo":
         log.info("segmenting on %s", choose_device(batch.study.masks.device))
     for name, outcome in examine_all(missing, batch.processes):
         if isinstance(outcome, Failed):
-            _note_failure(batch, "examine", name, keys[name], outcome)
+            note_failure(batch, "examine", name, keys[name], outcome)
         else:
             batch.index.put("examined", name, keys[name], **outcome)
-            known[name] = outcome
-    return {name: Examined(**record) for name, record in known.items()}
+            known[name] = Examined(**outcome)
+    return known
 
 
-def make_versions(
-    batch: Batch, clips: Mapping[str, ClipFiles], lenders: Mapping[str, str]
-) -> dict[tuple[str, str], dict[str, Any]]:
-    """Make the versions of the chosen clips; return the records by clip id and condition.
-
-    Parameters
-    ----------
-    batch : Batch
-    clips : mapping of str to ClipFiles
-    lenders : mapping of str to str
-        Clip id to the clip whose background takes the place of its own.
-    """
-    records: dict[tuple[str, str], dict[str, Any]] = {}
-    jobs: dict[str, MakeJob] = {}
-    keys: dict[str, dict[str, str]] = {}
-    for clip_id, clip in clips.items():
-        job = _make_job(batch, clip, clips.get(lenders.get(clip_id, "")))
-        keys[clip_id] = {
-            name: version_key(name, clip, job.lender, job.settings) for name in job.targets
-        }
-        reason = batch.index.get("failure", f"make {clip_id}", key_of(keys[clip_id]))
-        if reason is not None:
-            batch.failures[clip_id] = reason["reason"]
-            continue
-        finished = _finished_versions(batch, job, keys[clip_id])
-        records |= finished
-        lacking = {n: path for n, path in job.targets.items() if (clip_id, n) not in finished}
-        if lacking:
-            jobs[clip_id] = replace(job, targets=lacking)
-    for clip_id, outcome in outcomes(make, jobs, batch.processes, "making versions"):
-        if isinstance(outcome, Failed):
-            _note_failure(batch, "make", clip_id, key_of(keys[clip_id]), outcome)
-            continue
-        for name, record in outcome.items():
-            place = f"{clip_id}__{name}"
-            records[clip_id, name] = batch.index.put(
-                "version", place, keys[clip_id][name], **record
-            )
-            batch.made += 1
-    return records
+def recall_clips(
+    batch: Batch, sources: Iterable[Source], hashes: Mapping[str, str]
+) -> dict[str, Examined]:
+    """Return what the index knows of clips that were examined; failures go to `batch.failures`."""
+    jobs, keys = _examine_jobs(batch, sources, hashes)
+    known = _recorded_clips(batch, jobs, keys)
+    for name in jobs:
+        failure = batch.index.get("failure", f"examine {name}", keys[name])
+        if name not in known and failure is not None:
+            batch.failures[name] = failure["reason"]
+    return known
 
 
 def draw_sheets(batch: Batch, jobs: Mapping[str, SheetJob], keys: Mapping[str, str]) -> None:
@@ -199,6 +182,37 @@ def draw_sheets(batch: Batch, jobs: Mapping[str, SheetJob], keys: Mapping[str, s
             batch.index.put("sheet", name, keys[name])
 
 
+def _recorded_hashes(batch: Batch, stamps: Mapping[str, str]) -> dict[str, str]:
+    found = {name: batch.index.get("hash", name, stamp) for name, stamp in stamps.items()}
+    return {name: record["sha256"] for name, record in found.items() if record is not None}
+
+
+def _examine_jobs(
+    batch: Batch, sources: Iterable[Source], hashes: Mapping[str, str]
+) -> tuple[dict[str, ExamineJob], dict[str, str]]:
+    """Return the jobs and their keys, by clip id."""
+    weights_sha256 = _weights_sha256(batch)
+    jobs = {source.clip_id: _examine_job(batch, source, weights_sha256) for source in sources}
+    return jobs, {name: examine_key(job, hashes[name]) for name, job in jobs.items()}
+
+
+def _recorded_clips(
+    batch: Batch, jobs: Mapping[str, ExamineJob], keys: Mapping[str, str]
+) -> dict[str, Examined]:
+    """Return clips that need not be looked at again; lasting failures go to `batch.failures`."""
+    known = {}
+    # One look at a folder costs a shared file system less than one at every file.
+    masks = {folder: names_in(folder) for folder in {job.target.parent for job in jobs.values()}}
+    for name, job in jobs.items():
+        record = batch.index.get("examined", name, keys[name])
+        failure = batch.index.get("failure", f"examine {name}", keys[name])
+        if failure is not None and is_lasting(failure):
+            batch.failures[name] = failure["reason"]
+        elif record is not None and job.target.name in masks[job.target.parent]:
+            known[name] = Examined(**_without_key(record))
+    return known
+
+
 def _examine_job(batch: Batch, source: Source, weights_sha256: str) -> ExamineJob:
     masks = batch.study.masks
     if masks.source == "truth":
@@ -212,28 +226,8 @@ def _examine_job(batch: Batch, source: Source, weights_sha256: str) -> ExamineJo
         fps=batch.study.versions.fps,
         max_seconds=batch.study.versions.max_seconds,
         weights_sha256=weights_sha256,
-        threads=max(1, (os.cpu_count() or 1) // batch.processes),
+        threads=max(1, usable_cores() // batch.processes),
     )
-
-
-def _make_job(batch: Batch, clip: ClipFiles, lender: ClipFiles | None) -> MakeJob:
-    conditions = batch.study.versions.conditions
-    targets = {name: batch.stimulus_of(clip, name) for name in conditions}
-    return MakeJob(clip, batch.study.versions, targets, lender, batch.blank_if_all_hidden)
-
-
-def _finished_versions(
-    batch: Batch, job: MakeJob, keys: Mapping[str, str]
-) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the records of versions that are as they should be, by size at least."""
-    finished = {}
-    for name, path in job.targets.items():
-        record = batch.index.get("version", f"{job.clip.clip_id}__{name}", keys[name])
-        if record is None or not path.is_file() or not sidecar_of(path).is_file():
-            continue
-        if path.stat().st_size == record["size"]:
-            finished[job.clip.clip_id, name] = record
-    return finished
 
 
 def _weights_sha256(batch: Batch) -> str:
@@ -243,11 +237,13 @@ def _weights_sha256(batch: Batch) -> str:
     return hash_files(batch, weights)["weights of the segmenter"]
 
 
-def _note_failure(batch: Batch, stage: str, name: str, key: str, failed: Failed) -> None:
+def note_failure(batch: Batch, stage: str, name: str, key: str, failed: Failed) -> None:
     batch.failures[name] = failed.reason
     log.warning("%s is left out: %s", name, failed.reason)
     if failed.lasting:
         batch.index.put("failure", f"{stage} {name}", key, reason=failed.reason)
+    elif batch.is_shard:
+        batch.index.put("failure", f"{stage} {name}", key, reason=failed.reason, lasting=False)
 
 
 def _sha256_or_nothing(path: Path) -> str:

@@ -11,6 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from study.config import Study
+from study.fields import FolderData, Masks, SourceFolder, Split, Trials, Versions
+
 MakeVideo = Callable[..., Path]
 
 
@@ -86,3 +89,29 @@ def turn_mp4() -> Callable[[Path], None]:
         path.write_bytes(content)
 
     return turn
+
+
+@pytest.fixture
+def tree(make_video: MakeVideo, tmp_path: Path) -> Study:
+    """Return a study of files: one is broken, one has nothing left to fill a hole from."""
+    clips, masks = tmp_path / "clips", tmp_path / "masks"
+    for action in ("run", "sit"):
+        for name in ("a", "b", "c", "d"):
+            make_video(f"clips/{action}/{action}_{name}.mp4")
+            found = np.zeros((20, 48, 64), bool)
+            found[:, 10:20, 10:20] = True
+            target = masks / action / f"{action}_{name}.npz"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(target, masks=found | ((action, name) == ("run", "c")))
+    broken = clips / "run" / "run_b.mp4"
+    broken.write_bytes(broken.read_bytes()[:900])
+    return Study(
+        name="own",
+        title="t",
+        seed=1,
+        dataset=FolderData(kind="folder", folders=[SourceFolder(path=clips)], min_clips=1),
+        split=Split(validation_clips=0, test_clips=1),
+        masks=Masks(source="files", path=masks),
+        versions=Versions(width=64, height=48),
+        trials=Trials(n_choices=2),
+    )

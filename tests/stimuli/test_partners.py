@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stimuli.datasets import Source
-from stimuli.partners import cover, draw_lenders, lent_frames
+from stimuli.partners import cover, draw_lenders, lent_frames, mend_lenders
 from study.errors import StudyError
 
 
@@ -86,3 +86,38 @@ def test_cover_fills_the_picture_and_keeps_proportions() -> None:
     covered = cover(wide, (50, 50))
     assert covered.shape == (50, 50, 3)
     assert (covered == 255).all()
+
+
+def test_one_clip_out_changes_the_lenders_of_few() -> None:
+    sources = _sources(20, 10)
+    splits = _splits(sources)
+    first = draw_lenders(sources, splits, "other_action", 1)
+    out, mute = "a3_5", "a4_7"
+    left = [source for source in sources if source.clip_id != out]
+    mended = mend_lenders(first, left, splits, {out}, {mute}, "other_action", 1)
+    action_of = {source.clip_id: source.action for source in sources}
+    assert mended.keys() == action_of.keys() - {out}
+    assert not {out, mute} & set(mended.values())
+    changed = {clip for clip, lender in mended.items() if first[clip] != lender}
+    assert changed == {clip for clip in mended if first[clip] in (out, mute)}
+    for borrower, lender in mended.items():
+        assert action_of[borrower] != action_of[lender]
+        assert splits[borrower] == splits[lender]
+
+
+def test_a_clip_that_moves_to_another_split_borrows_there() -> None:
+    sources = _sources(6, 5)
+    before = _splits(sources)
+    first = draw_lenders(sources, before, "other_action", 2)
+    now = before | {"a0_2": "test"}
+    mended = mend_lenders(first, sources, now, {"a0_2"}, (), "other_action", 2)
+    assert all(now[borrower] == now[lender] for borrower, lender in mended.items())
+    assert sum(mended[clip] != first[clip] for clip in first) <= 2
+
+
+def test_without_anyone_who_can_lend_it_is_said_who_needs_one() -> None:
+    sources = _sources(2, 1)
+    splits = {source.clip_id: "train" for source in sources}
+    first = draw_lenders(sources, splits, "other_action", 1)
+    with pytest.raises(StudyError, match=r"clip 'a0_0' needs a clip of another action"):
+        mend_lenders(first, sources, splits, (), {"a1_0"}, "other_action", 1)
