@@ -22,6 +22,9 @@ from models.network import COMBINED, Network
 from models.prefetch import prefetched
 from models.views import BLANK, Reading, flow_of, is_flow
 
+# Frames that are mapped from files count as memory of a job; a cluster ends jobs by that.
+STEPS_TO_LET_GO = 64
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -104,6 +107,8 @@ class Batches:
                     blank = self._blank(stream)
                     pixels[f"{stream} lacks"] = self.source.send(blank, here.positions[lacks])
             yield step, draws, pixels
+            if step % STEPS_TO_LET_GO == STEPS_TO_LET_GO - 1:
+                self.source.let_go()
 
     def _pixels(self, stream: str, draws: Draws) -> Tensor:
         """Fetch what one stream sees, each frame by the reading that is drawn for it."""

@@ -31,6 +31,10 @@ class HostFrames:
         """Take over what `send` brought, in the thread that computes."""
         return self._courier.receive(sent)
 
+    def let_go(self) -> None:
+        """Count what was read no longer as memory of this process; see `FrameCache.let_go`."""
+        self.cache.let_go()
+
 
 class DeviceFrames(HostFrames):
     """Frames that lie on the device from the start: what travels is where they are."""

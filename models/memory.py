@@ -77,7 +77,7 @@ def advice_for_training(training: Training, device: torch.device) -> str:
         text += "; so does training.precision = 'bfloat16'"
     return (
         text + ". With a smaller batch, lower training.lr alike. A smaller models.backbone, or "
-        "several GPUs through torchrun, help too"
+        "several GPUs through torchrun or srun, help too"
     )
 
 

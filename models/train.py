@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.architectures import build_network, check_versions, network_facts
 from models.checkpoint import WEIGHTS, read_facts, save_checkpoint
@@ -18,7 +18,9 @@ from models.frames import FrameCache
 from models.learner import learns
 from models.memory import advice_for_training, advice_on_memory
 from models.network import Network
-from models.network_frames import open_for
+from models.network_frames import make_for, open_for
+from models.shared_norms import share_norms
+from models.stopping import StopRequest
 from models.training_loop import TrainingLoop
 from models.validation import check_can_decide
 from study.config import Model, Study
@@ -59,7 +61,9 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
     ------
     StudyError
         When a needed version, a class's training clips or the device is absent, when the loss
-        stops being a number, and when a checkpoint is damaged.
+        stops being a number, when a checkpoint is damaged, and when another process is lost.
+    Stopped
+        After SIGTERM (see `models.stopping`), when the state is saved.
     """
     model = study.model(name)
     manifest = read_table("manifest", results.manifest)
@@ -67,15 +71,21 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
     facts = network_facts(study, model, manifest)
     facts |= {"seed": seed, "key": _training_key(study, name, seed, manifest)}
     final = results.checkpoint(name, seed)
-    if final.is_file() and read_facts(final).get("key") == facts["key"]:
+    processes = join_processes(training.device)
+    is_done = final.is_file() and read_facts(final).get("key") == facts["key"]
+    # A shared folder may show a new file to one machine later than to another.
+    if processes.from_first(is_done):
         log.info("%s, seed %d: already trained, %s", name, seed, final)
         return final
     check_versions(model, list(manifest["condition"].unique()))
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    processes = join_processes(training.device)
     device = processes.device(pick_device(training.device))
-    with advice_on_memory(f"{name}, seed {seed}", advice_for_training(training, device), device):
+    advice = advice_for_training(training, device)
+    with (
+        processes.losses_in_words(),
+        advice_on_memory(f"{name}, seed {seed}", advice, device),
+    ):
         network = _network(model, training, facts, device, processes)
         cache = _frames(network, results, manifest, training, processes)
         if learns(network):
@@ -103,13 +113,8 @@ def _network(
     # Frames are of one size: the fastest way to convolve them is worth looking for.
     torch.backends.cudnn.benchmark = True
     network = build_network(model, len(facts["classes"]), training.image_size, facts["seed"])
-    if processes.are_several and device.type == "cuda":
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    elif processes.are_several and processes.is_first:
-        log.info(
-            "batch normalisation goes by the rows of each process: torch has it across processes "
-            "on CUDA alone"
-        )
+    if processes.are_several:
+        network = share_norms(network, device)
     return network.to(device)
 
 
@@ -122,7 +127,7 @@ def _frames(
 ) -> FrameCache:
     """Open the frames; with several processes the first one makes them."""
     if processes.is_first:
-        open_for(network, results, manifest, training, to_train=True)
+        make_for(network, results, manifest, training)
     processes.wait_for_all()
     return open_for(network, results, manifest, training, to_train=True)
 
@@ -135,8 +140,9 @@ def _trained(loop: TrainingLoop, results: Results) -> tuple[dict[str, Tensor], i
     if loop.processes.is_first:
         sweep_partial_files(unfinished.parent)
     loop.resume(unfinished)
-    loop.processes.wait_for_all()
-    loop.to_the_end(unfinished, results.learning_curve(name, seed))
+    loop.processes.check_agreed("the step to go on from,", loop.state.step)
+    with StopRequest() as stop:
+        loop.to_the_end(unfinished, results.learning_curve(name, seed), stop)
     weights, epoch = loop.final_weights()
     if loop.processes.is_first:
         log.info("%s: kept the weights of epoch %d", loop.what, epoch)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from models.checkpoint import (
     training_state,
 )
 from models.devices import autocast
-from models.distributed import Processes
+from models.distributed import Processes, Vote
 from models.draws import Drawer, clip_names
 from models.frame_sources import frames_for
 from models.frames import FrameCache
@@ -33,6 +33,7 @@ from models.memory import peak_mib
 from models.network import Network
 from models.optimization import build_optimizer, learning_rate
 from models.sampling import BalancedSampler
+from models.stopping import Stopped, StopRequest
 from models.training_log import Row, TrainingLog
 from models.validation import (
     STATISTICS_BATCHES,
@@ -116,6 +117,7 @@ class TrainingLoop:
         self.batches = Batches(network, self.drawer, source, rows, device)
         self.learner = self._learner()
         self.state = Progress()
+        self.vote = Vote(processes)
         # Of the steps that nobody has looked at: their losses and terms, by step.
         self._unseen: list[dict[str, Tensor]] = []
 
@@ -143,8 +145,14 @@ class TrainingLoop:
         self.state = Progress(best=checkpoint.group(BEST), **done)
         log.info("%s: goes on after step %d", self.what, self.state.step)
 
-    def to_the_end(self, checkpoint: Path, learning_curve: Path) -> None:
-        """Train what is left, saving after each epoch, and within long ones."""
+    def to_the_end(self, checkpoint: Path, learning_curve: Path, stop: StopRequest) -> None:
+        """Train what is left, saving after each epoch, within long ones, and when asked to stop.
+
+        Raises
+        ------
+        Stopped
+            When all processes know that one of them was asked to stop, and the state is saved.
+        """
         state, training = self.state, self.training
         total = training.epochs * training.batches_per_epoch
         curve_log = TrainingLog(learning_curve, state.curve) if self.processes.is_first else None
@@ -158,7 +166,7 @@ class TrainingLoop:
             advance = stack.enter_context(self._progress())
             advance(len(state.curve))
             while not is_over(state.curve, training):
-                self._epoch(batches, checkpoint)
+                self._epoch(batches, checkpoint, stop)
                 self._save(checkpoint)
                 if curve_log is not None:
                     curve_log.write(state.curve)
@@ -176,7 +184,7 @@ class TrainingLoop:
             return self.state.best, best_epoch(curve)
         return self.network.state_dict(), len(curve)
 
-    def _epoch(self, batches: Iterator[Batch], checkpoint: Path) -> None:
+    def _epoch(self, batches: Iterator[Batch], checkpoint: Path, stop: StopRequest) -> None:
         """Train (the rest of) an epoch and add its row to the curve."""
         state, n_steps = self.state, self.training.batches_per_epoch
         end = (len(state.curve) + 1) * n_steps
@@ -185,16 +193,31 @@ class TrainingLoop:
         saved_s = time.monotonic()
         while state.step < end:
             self._step(next(batches))
-            if state.step % LOOK_EVERY == 0 and state.step < end:
+            is_asked = self.vote.any(stop.came)
+            if state.step % LOOK_EVERY == 0 or state.step == end or is_asked:
                 self._look()
                 state.seconds = time.perf_counter() - start_s
-                if time.monotonic() - saved_s > 60 * MINUTES_BETWEEN_SAVES:
-                    self._save(checkpoint)
-                    saved_s = time.monotonic()
-        self._look()
-        seconds = time.perf_counter() - start_s
-        row = self._row(seconds)
-        self._validate(row)
+            if is_asked:
+                self._leave(checkpoint)
+            if time.monotonic() - saved_s > 60 * MINUTES_BETWEEN_SAVES and not self._unseen:
+                self._save(checkpoint)
+                saved_s = time.monotonic()
+        found = self._validated(stop)
+        if found is None:
+            self._leave(checkpoint)
+        state.curve.append(self._row() | found)
+        state.sums, state.seconds = {}, 0.0
+        self._keep_best()
+
+    def _leave(self, checkpoint: Path) -> NoReturn:
+        """Save the state and end the command."""
+        self._save(checkpoint)
+        if self.processes.is_first:
+            log.warning(
+                "%s: stopped by the cluster at step %d; it goes on from there",
+                *(self.what, self.state.step),
+            )
+        raise Stopped
 
     def _step(self, batch: Batch) -> None:
         """Learn from one batch; note the loss, its terms, and the share of right answers."""
@@ -255,35 +278,36 @@ class TrainingLoop:
             "training.max_gradient = 1.0 (with which it starts afresh)"
         )
 
-    def _row(self, seconds: float) -> Row:
+    def _row(self) -> Row:
         """Return the epoch's row of the curve, as far as training tells it."""
         state, n_steps = self.state, self.training.batches_per_epoch
-        means = {name: value / n_steps for name, value in state.sums.items()}
-        state.sums, state.seconds = {}, 0.0
         return {
             "epoch": len(state.curve) + 1,
             "step": state.step,
-            **means,
+            **{name: value / n_steps for name, value in state.sums.items()},
             "lr": learning_rate(state.step - 1, self.training),
-            "images_per_s": round(n_steps * self.training.batch_size / seconds, 1),
+            "images_per_s": round(n_steps * self.training.batch_size / state.seconds, 1),
             "memory_mib": round(peak_mib(self.device), 1),
         }
 
-    def _validate(self, row: Row) -> None:
-        """Measure the network as it will be read, add the row to the curve, keep the best."""
-        state = self.state
+    def _validated(self, stop: StopRequest) -> Row | None:
+        """Measure the network as it will be read; None when the first process was asked to stop."""
         total = self.training.epochs * self.training.batches_per_epoch
         # Frames beyond the last step's: the same after every epoch.
         steps = range(total, total + STATISTICS_BATCHES)
         with contextlib.closing(self.batches.run(steps)) as batches:
             estimate_statistics(self.network, batches, self.training.precision)
-        found = {}
+        found: Row | None = {}
         if self.processes.is_first:
             reader = Reader(
                 self.network, self.cache, self.device, precision=self.training.precision
             )
-            found = validated(reader, self.facts["classes"], self.model.absent_part)
-        state.curve.append({**row, **self.processes.from_first(found)})
+            classes, absent_part = self.facts["classes"], self.model.absent_part
+            found = stop.unless_it_comes(lambda: validated(reader, classes, absent_part))
+        return self.processes.from_first(found)
+
+    def _keep_best(self) -> None:
+        state = self.state
         if self.training.keep == "best" and best_epoch(state.curve) == len(state.curve):
             weights = self.network.state_dict()
             state.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
