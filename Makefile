@@ -11,12 +11,14 @@ BIN := $(VENV)/bin
 # What the headless OpenCV, PyAV and matplotlib wheels need beyond a bare Debian. A lab computer
 # (extra lab) also has a screen, OpenGL, PortAudio and JACK: make system LAB=1 (fonts of other
 # scripts, and a screen and keys that need no hands, for the tests). The tests of the review page
-# need a browser: make system BROWSER=1.
+# need a browser: make system BROWSER=1; those of the cluster start a SLURM of their own: make
+# system SLURM=1.
 SYSTEM_PACKAGES = libglib2.0-0 \
   $(if $(LAB),libgl1 libegl1 libportaudio2 libjack-jackd2-0 xvfb fonts-dejavu-core \
     fonts-wqy-microhei libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
     libxcb-render-util0 libxkbcommon-x11-0) \
-  $(if $(BROWSER),chromium chromium-driver)
+  $(if $(BROWSER),chromium chromium-driver) \
+  $(if $(SLURM),slurm-wlm munge)
 # Everything but the laboratory's PsychoPy, and everything.
 ENOUGH := $(VENV)/.installed
 ALL := $(VENV)/.installed-all
@@ -28,6 +30,7 @@ demo: system $(ENOUGH)
 
 test: BROWSER = 1
 test: LAB = 1
+test: SLURM = 1
 test: system $(ALL) lint
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
 

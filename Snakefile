@@ -8,20 +8,74 @@
 # commands keep up to date by themselves.
 
 import sys
+from pathlib import Path
 
+from cluster.container import in_container
+from cluster.sizes import JobSizes
 from study.config import load_study
 
 STUDY = load_study(config["study"])
 NETWORKS = [f"{model.name}-seed{seed}" for model in STUDY.models for seed in model.seeds]
 # -P: the results folder has folders named like our packages; Python must not look there.
 BODYSCENE = f"{sys.executable} -P -m bodyscene"
+if config.get("container"):
+    BODYSCENE = in_container(str(config["container"]), STUDY, Path(config["study"]))
 WHERE = f"'{config['study']}' --results ."
 BY_MARGIN = STUDY.trials.actions == "margin"
+# Of steps that use several; the same number wherever this file is read.
+CORES = int(config["cores"])
+OF_NETWORKS = min(STUDY.training.threads or CORES, CORES)
+# On a cluster stimuli are made in so many jobs, each of which is repeated alone if it is lost.
+SHARDS = int(config.get("shards", 1))
+OF_SHARDS = f"of{SHARDS}"
+SIZES = JobSizes.read(Path("."))
+ASKS_FOR_MEMORY = config.get("memory", "asked") == "asked"
+# Step -> the most minutes and MB that its partition gives: SLURM lets a job wait for ever that asks
+# for more time.
+LIMITS = config.get("limits") or {}
+
+
+def asked_for(step, size, attempt, limit):
+    """What a job asks for: more at every further attempt, up to what there is."""
+    most = LIMITS.get(step, {}).get(limit)
+    return attempt * size if most is None else min(attempt * size, most)
+
+
+def memory(step):
+    def mem_mb(wildcards, attempt, threads):
+        if not ASKS_FOR_MEMORY:
+            return 0
+        size = SIZES.mem_mb(step, getattr(wildcards, "model", None), threads)
+        return asked_for(step, size, attempt, "mem_mb")
+
+    return mem_mb
+
+
+def minutes(step):
+    def runtime(wildcards, attempt, threads):
+        model = getattr(wildcards, "model", None)
+        size = SIZES.runtime_min(step, model, SHARDS, threads)
+        return asked_for(step, size, attempt, "minutes")
+
+    return runtime
+
+
+def launcher(wildcards, resources, threads):
+    """How one training is started on several GPUs or nodes, where a profile asks for it."""
+    if not resources.get("mpi"):
+        return ""
+    nodes, per_node = resources.get("nodes", 1), resources.get("tasks_per_node")
+    tasks = resources.get("tasks") or nodes * (per_node or 1)
+    # srun takes none of these from the job by itself.
+    shape = f"--nodes {nodes} --ntasks {tasks} --cpus-per-task {threads}"
+    shape += f" --ntasks-per-node {per_node}" if per_node else ""
+    return f"{resources.mpi} {shape} --kill-on-bad-exit=1 "
 
 
 wildcard_constraints:
     model="[A-Za-z0-9_]+",
     seed="[0-9]+",
+    shard="[0-9]+",
 
 
 def seeds_of_margin_model(wildcards):
@@ -43,12 +97,58 @@ rule all:
         "steps/review.done.json",
 
 
+if SHARDS > 1:
+
+    rule masks_shard:
+        input:
+            "steps/stimuli.json",
+        output:
+            f"steps/masks-{{shard}}{OF_SHARDS}.done.json",
+        threads: CORES
+        resources:
+            mem_mb=memory("masks_shard"),
+            runtime=minutes("masks_shard"),
+        shell:
+            "{BODYSCENE} stimuli {WHERE} --cores {threads}"
+            " --stage masks --shard {wildcards.shard}/{SHARDS}"
+
+    # The same, by a name of its own: it is what needs a GPU.
+    if STUDY.masks.source == "yolo":
+
+        ruleorder: segment_shard > masks_shard
+
+        use rule masks_shard as segment_shard with:
+            resources:
+                mem_mb=memory("segment_shard"),
+                runtime=minutes("segment_shard"),
+
+    rule versions_shard:
+        input:
+            [f"steps/masks-{shard}{OF_SHARDS}.done.json" for shard in range(1, SHARDS + 1)],
+            "steps/stimuli.json",
+        output:
+            f"steps/versions-{{shard}}{OF_SHARDS}.done.json",
+        threads: CORES
+        resources:
+            mem_mb=memory("versions_shard"),
+            runtime=minutes("versions_shard"),
+        shell:
+            "{BODYSCENE} stimuli {WHERE} --cores {threads}"
+            " --stage versions --shard {wildcards.shard}/{SHARDS}"
+
+
 rule stimuli:
     input:
+        [f"steps/versions-{shard}{OF_SHARDS}.done.json" for shard in range(1, SHARDS + 1)]
+        if SHARDS > 1
+        else [],
         "steps/stimuli.json",
     output:
         "steps/stimuli.done.json",
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=memory("stimuli"),
+        runtime=minutes("stimuli"),
     shell:
         "{BODYSCENE} stimuli {WHERE} --cores {threads}"
 
@@ -59,7 +159,10 @@ rule review:
         "steps/review.json",
     output:
         "steps/review.done.json",
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=memory("review"),
+        runtime=minutes("review"),
     shell:
         "{BODYSCENE} review {WHERE} --cores {threads}"
 
@@ -70,7 +173,10 @@ rule audit:
         "steps/audit.json",
     output:
         "steps/audit.done.json",
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=memory("audit"),
+        runtime=minutes("audit"),
     shell:
         "{BODYSCENE} audit {WHERE} --cores {threads}"
 
@@ -81,7 +187,10 @@ rule frames:
         "steps/frames.json",
     output:
         "steps/frames.done.json",
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=memory("frames"),
+        runtime=minutes("frames"),
     shell:
         "{BODYSCENE} frames {WHERE}"
 
@@ -92,9 +201,15 @@ rule train:
         "steps/train-{model}.json",
     output:
         "steps/train-{model}-seed{seed}.done.json",
-    threads: min(STUDY.training.threads or workflow.cores, workflow.cores)
+    threads: OF_NETWORKS
+    resources:
+        mem_mb=memory("train"),
+        runtime=minutes("train"),
+    params:
+        launcher=launcher,
     shell:
-        "{BODYSCENE} train {WHERE} --model {wildcards.model} --seed {wildcards.seed}"
+        "{params.launcher}{BODYSCENE} train {WHERE}"
+        " --model {wildcards.model} --seed {wildcards.seed}"
 
 
 rule margins:
@@ -103,6 +218,9 @@ rule margins:
         "steps/plan.json",
     output:
         "steps/margins.done.json",
+    resources:
+        mem_mb=memory("margins"),
+        runtime=minutes("margins"),
     shell:
         "{BODYSCENE} margins {WHERE}"
 
@@ -115,6 +233,9 @@ rule plan:
     output:
         "steps/choices.done.json",
         "steps/plan.done.json",
+    resources:
+        mem_mb=memory("plan"),
+        runtime=minutes("plan"),
     shell:
         "{BODYSCENE} plan {WHERE}"
 
@@ -127,7 +248,10 @@ rule score:
         "steps/score-{model}.json",
     output:
         "steps/score-{model}-seed{seed}.done.json",
-    threads: min(STUDY.training.threads or workflow.cores, workflow.cores)
+    threads: OF_NETWORKS
+    resources:
+        mem_mb=memory("score"),
+        runtime=minutes("score"),
     shell:
         "{BODYSCENE} score {WHERE} --model {wildcards.model} --seed {wildcards.seed}"
 
@@ -139,7 +263,10 @@ rule saliency:
         "steps/saliency.json",
     output:
         "steps/saliency-{model}-seed{seed}.done.json",
-    threads: min(STUDY.training.threads or workflow.cores, workflow.cores)
+    threads: OF_NETWORKS
+    resources:
+        mem_mb=memory("saliency"),
+        runtime=minutes("saliency"),
     shell:
         "{BODYSCENE} saliency {WHERE} --model {wildcards.model} --seed {wildcards.seed}"
 
@@ -154,7 +281,10 @@ rule noise:
         "steps/noise.json",
     output:
         stamps_of("noise", STUDY.noise),
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=memory("noise"),
+        runtime=minutes("noise"),
     shell:
         "{BODYSCENE} noise {WHERE} --cores {threads}"
 
@@ -165,6 +295,9 @@ rule simulate:
         "steps/simulate.json",
     output:
         "steps/simulate.done.json",
+    resources:
+        mem_mb=memory("simulate"),
+        runtime=minutes("simulate"),
     shell:
         "{BODYSCENE} simulate {WHERE}"
 
@@ -179,6 +312,9 @@ rule fit:
         "steps/fit.json",
     output:
         "steps/fit.done.json",
+    resources:
+        mem_mb=memory("fit"),
+        runtime=minutes("fit"),
     shell:
         "{BODYSCENE} fit {WHERE}"
 
@@ -190,6 +326,9 @@ rule figures:
         "steps/audit.done.json" if STUDY.audit.run else [],
     output:
         "steps/figures.done.json",
+    resources:
+        mem_mb=memory("figures"),
+        runtime=minutes("figures"),
     shell:
         "{BODYSCENE} figures {WHERE}"
 
@@ -202,5 +341,8 @@ rule report:
         "steps/report.json",
     output:
         "steps/report.done.json",
+    resources:
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     shell:
         "{BODYSCENE} report {WHERE}"

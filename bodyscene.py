@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from behavior.commands import add_lab_commands
+from cluster.commands import add_cluster_commands
 from study.command import IN_RUN, errors_in_words, log_to_screen, say, stamp, step
+from study.machine import usable_cores
 
 if TYPE_CHECKING:
     from study.config import Study
@@ -34,33 +35,59 @@ Cores = Annotated[
 ModelName = Annotated[str | None, typer.Option("--model", help="only this model of the study")]
 Seed = Annotated[int | None, typer.Option("--seed", help="only this seed of the model")]
 
-ALL_CORES = os.cpu_count() or 1
+ALL_CORES = usable_cores()
 log = logging.getLogger("bodyscene")
 add_lab_commands(app)
+add_cluster_commands(app)
 
 
 @app.command()
-def run(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL_CORES) -> None:
+def run(
+    study_file: StudyFile,
+    results: ResultsFolder = None,
+    cores: Cores = ALL_CORES,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="run on a cluster: slurm, or the folder of a profile of your own"),
+    ] = None,
+) -> None:
     """Do the whole study, from clips to report; only what is missing or changed is done."""
-    from study.workflow import run_workflow
+    from study.workflow import check_packages, run_workflow, this_machine
 
     with step("run", study_file, results) as (study, folder):
-        if study.models:
-            from models.architectures import check_networks
+        if profile is not None:
+            from cluster.submit import run_on_cluster
 
+            run_on_cluster(study, study_file, folder, profile, {IN_RUN: "1"})
+        else:
             # Before hours of stimuli, not after.
-            check_networks(study)
-        run_workflow(study, study_file, folder, cores, {IN_RUN: "1"})
+            check_packages(study)
+            _check_networks(study)
+            if run_workflow(study_file, folder, this_machine(cores), {IN_RUN: "1"}):
+                from study.errors import StudyError
+
+                raise StudyError(
+                    f"a step did not succeed (its message is above and in {folder.root / 'logs'}); "
+                    "what was done is kept. Repeat the command when the cause is mended."
+                )
         say(f"The report is {folder.report}")
 
 
 @app.command()
-def check(study_file: StudyFile) -> None:
+def check(
+    study_file: StudyFile,
+    networks: Annotated[
+        bool, typer.Option("--networks", help="also build every network, as a run does first")
+    ] = False,
+) -> None:
     """Check a study file and print every field with its value."""
     from study.config import dump_study, load_study
 
     with errors_in_words():
-        typer.echo(dump_study(load_study(study_file)))
+        study = load_study(study_file)
+        if networks:
+            _check_networks(study)
+        typer.echo(dump_study(study))
 
 
 @app.command()
@@ -72,11 +99,31 @@ def fields() -> None:
 
 
 @app.command()
-def stimuli(study_file: StudyFile, results: ResultsFolder = None, cores: Cores = ALL_CORES) -> None:
+def stimuli(
+    study_file: StudyFile,
+    results: ResultsFolder = None,
+    cores: Cores = ALL_CORES,
+    stage: Annotated[
+        str | None, typer.Option(help="on a cluster, of a part: masks, then versions")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="with --stage: which part of how many, for instance 3/40")
+    ] = None,
+) -> None:
     """Make the versions of every clip, the manifest and the contact sheets."""
-    from stimuli.pipeline import make_stimuli
+    with step(" ".join(["stimuli", stage or "", shard or ""]).strip(), study_file, results) as (
+        study,
+        folder,
+    ):
+        if stage is not None or shard is not None:
+            from stimuli.shards import make_stage_of_shard
 
-    with step("stimuli", study_file, results) as (study, folder):
+            journal, part = make_stage_of_shard(study, folder, cores, stage, shard)
+            stamp(folder, f"{stage}-{part.name}", journal)
+            say(f"What was done is listed in {journal}")
+            return
+        from stimuli.pipeline import make_stimuli
+
         summary = make_stimuli(study, folder, cores)
         stamp(folder, "stimuli", folder.manifest)
         log.info(summary.sentence())
@@ -372,6 +419,13 @@ def clip(
         masks = Masks(source="yolo", weights=weights)
         sheet = make_versions_of_one_clip(video, out, weights, Versions(), masks)
         say(f"The contact sheet is {sheet}")
+
+
+def _check_networks(study: Study) -> None:
+    if study.models:
+        from models.architectures import check_networks
+
+        check_networks(study)
 
 
 def _named(step: str, model: str | None, seed: int | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 IN_RUN = "BODYSCENE_IN_RUN"
 log = logging.getLogger("bodyscene")
 
-
 @contextlib.contextmanager
 def step(
     name: str, study_file: Path, results_folder: Path | None
 ) -> Iterator[tuple[Study, Results]]:
     """Load the study, hold its results folder, log to it, and put errors in words."""
     from study.config import load_study
-    from study.files import only_writer, sweep_partial_files
+    from study.files import sweep_partial_files
     from study.provenance import record_provenance
     from study.results import Results
     from study.steps import write_step_settings
+    from study.writers import only_writer
 
     with errors_in_words():
         study = load_study(study_file)
@@ -43,12 +44,15 @@ def step(
             return
         with only_writer(results.root):
             log_to_screen(name)
-            _log_to_file(results.log, name)
-            if not _in_run():
+            if _in_run():
+                # Its steps write at the same time, on a cluster from several machines.
+                _log_to_file(results.step_log(name), name)
+            else:
+                _log_to_file(results.log, name)
                 # Nobody else writes here now: what has a partial name was left by a kill.
                 sweep_partial_files(results.root)
-            record_provenance(study, results)
-            write_step_settings(study, results)
+                record_provenance(study, results)
+                write_step_settings(study, results)
             yield study, results
 
 
@@ -86,9 +90,11 @@ def log_to_screen(name: str) -> None:
 
 
 def _log_to_file(path: Path, name: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter(f"%(asctime)s {name} %(levelname)s %(message)s"))
     log.addHandler(file)
+    log.debug("on %s", platform.node())
 
 
 def _in_run() -> bool:
@@ -96,16 +102,22 @@ def _in_run() -> bool:
 
 
 def is_beside_first() -> bool:
-    """Tell whether torchrun started this process beside a first one, which alone writes."""
-    return int(os.environ.get("RANK", "0")) > 0
+    """Tell whether torchrun or srun started this process beside a first one, which alone writes."""
+    from study import launch
+
+    return launch.is_beside_first(os.environ)
 
 
 def stamp(results: Results, name: str, *paths: Path) -> None:
     """Note that a step is done; the workflow redoes what follows only if these hashes change."""
     from study.files import sha256_of, write_json
+    from study.writers import only_writer
 
     if is_beside_first():
         return
+    # Whoever took the folder over meanwhile goes by the stamps: they are no longer ours to write.
+    with only_writer(results.root) as claim:
+        claim.check()
     write_json(results.stamp(name), {path.name: sha256_of(path) for path in paths})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,17 @@ class Results:
 
     @property
     def log(self) -> Path:
-        """What every command said, with times."""
+        """What every command said, with times; the steps of a run say it in `step_log`."""
         return self.root / "bodyscene.log"
+
+    def step_log(self, name: str) -> Path:
+        """What one step of a run said: a file has one writer, on whichever machine it works."""
+        return self.root / "logs" / f"{re.sub('[^A-Za-z0-9_]+', '-', name).strip('-')}.log"
+
+    @property
+    def workflow_events(self) -> Path:
+        """What became of every job of the last run on a cluster."""
+        return self.root / "logs" / "jobs.jsonl"
 
     def step(self, name: str) -> Path:
         """The settings that one step depends on; its time changes only when they do."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from study.config import Study
 from study.errors import check_one_of
+from study.fields import Model
 from study.files import sha256_of, write_if_changed
 from study.model_files import model_files
 from study.results import Results
@@ -60,19 +62,7 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
             if path is not None and path.is_file()
         }
     if step == "frames":
-        settings["networks"] = sorted(
-            {
-                (
-                    model.architecture,
-                    training.image_size,
-                    training.flow,
-                    str(training.flow_weights),
-                    model.soft_mask.supervised,
-                )
-                for model in study.models
-                for training in [study.training_of(model)]
-            }
-        )
+        settings["networks"] = _what_networks_see(study)
     if step == "saliency":
         # Networks are looked at as they are read.
         settings["absent_part"] = {own.name: own.absent_part for own in study.models}
@@ -80,29 +70,50 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
         if isinstance(settings.get(name), dict):
             settings[name] = {k: v for k, v in settings[name].items() if k not in fields}
     if model is not None:
-        own = study.model(model)
-        dropped = {"seeds", "training"}
-        if step == "train":
-            # How an absent part is read matters to scoring alone.
-            dropped |= {"absent_part", "labels"}
-            in_force = study.training_of(own).model_dump(mode="json")
-            unimportant = HOW_NOT_WHAT["training"]
-            settings["training"] = {
-                k: _without_folder(v) if k in FILES else v
-                for k, v in in_force.items()
-                if k not in unimportant
-            }
-        fields = own.model_dump(mode="json")
-        settings["model"] = {
-            key: _without_folder(value) if key in FILES else value
-            for key, value in fields.items()
-            if key not in dropped
-        }
-        settings["files"] = {file: sha256_of(path) for file, path in model_files(own).items()}
-        flow_weights = study.training_of(own).flow_weights
-        if flow_weights is not None and flow_weights.is_file():
-            settings["files"]["flow_weights"] = sha256_of(flow_weights)
+        settings |= _network_settings(study, study.model(model), to_train=step == "train")
     return settings
+
+
+def _what_networks_see(study: Study) -> list[tuple[Any, ...]]:
+    """Return what the frames depend on, once for all networks that see the same."""
+    return sorted(
+        {
+            (
+                model.architecture,
+                training.image_size,
+                training.flow,
+                str(training.flow_weights),
+                model.soft_mask.supervised,
+            )
+            for model in study.models
+            for training in [study.training_of(model)]
+        }
+    )
+
+
+def _network_settings(study: Study, own: Model, to_train: bool) -> dict[str, Any]:
+    """Return what one network is trained with, or what it is and how it is read."""
+    training, dropped = study.training_of(own), {"seeds", "training"}
+    settings: dict[str, Any] = {}
+    if to_train:
+        # How an absent part is read matters to scoring alone.
+        dropped |= {"absent_part", "labels"}
+        in_force = training.model_dump(mode="json")
+        settings["training"] = _fields(in_force, HOW_NOT_WHAT["training"])
+    settings["model"] = _fields(own.model_dump(mode="json"), dropped)
+    settings["files"] = {file: sha256_of(path) for file, path in model_files(own).items()}
+    if training.flow_weights is not None and training.flow_weights.is_file():
+        settings["files"]["flow_weights"] = sha256_of(training.flow_weights)
+    return settings
+
+
+def _fields(content: Mapping[str, Any], dropped: Collection[str]) -> dict[str, Any]:
+    """Return the fields that matter; of files the name, as their content is hashed."""
+    return {
+        key: _without_folder(value) if key in FILES else value
+        for key, value in content.items()
+        if key not in dropped
+    }
 
 
 def _without_folder(path: str | None) -> str | None:

@@ -7,60 +7,53 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from study.claim import Claim
 from study.config import Study
 from study.errors import StudyError, missing_package
 from study.own_code import WORKING_DIRECTORY, working_directory
 from study.results import Results
+from study.writers import only_writer
 
+LOOK_EVERY_S = 15.0
 SNAKEFILE = Path(__file__).resolve().parent.parent / "Snakefile"
 
 
-def run_workflow(
-    study: Study, study_file: Path, results: Results, cores: int, environment: dict[str, str]
-) -> None:
-    """Run every step that is missing or whose settings or inputs changed.
+@dataclass(frozen=True)
+class Place:
+    """Where the steps of a study run.
 
-    The caller holds the results folder, so Snakemake's own lock, which outlives a killed run, is
-    not used. The steps see `environment` besides the caller's own.
+    Attributes
+    ----------
+    arguments : tuple of str
+        For Snakemake.
+    config : mapping of str to str
+        What the Snakefile must know of the place.
+    environment : mapping of str to str
+        That the steps see besides the caller's own.
+    """
+
+    arguments: tuple[str, ...]
+    config: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def this_machine(cores: int) -> Place:
+    """Return the place of steps that run here; what they log is all that is shown."""
+    return Place(("--cores", str(cores), "--quiet", "all"), {"cores": str(cores)})
+
+
+def check_packages(study: Study) -> None:
+    """Say before hours of work that a package for a later step is missing.
 
     Raises
     ------
     StudyError
-        When a step failed; the step has said why.
+        Names the package and how to install it.
     """
-    _check_packages(study)
-    # Snakemake resolves the study file from the results folder, which it works in.
-    command = [
-        *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(SNAKEFILE)),
-        *("--directory", str(results.root.resolve()), "--cores", str(cores)),
-        *("--config", f"study={study_file.resolve()}"),
-        *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),
-        *("--quiet", "all"),
-    ]
-    # The user's own code and folders are sought where the user is, not where the steps work.
-    here = {WORKING_DIRECTORY: str(working_directory())}
-    workflow = subprocess.Popen(command, env=os.environ | here | environment)
-    try:
-        code = workflow.wait()
-    except KeyboardInterrupt:
-        workflow.send_signal(signal.SIGINT)
-        workflow.wait()
-        raise
-    if code:
-        raise StudyError(
-            f"a step did not succeed (its message is above and in {results.log}); what was done is "
-            "kept. Repeat the command when the cause is mended."
-        )
-
-
-def _check_packages(study: Study) -> None:
-    """Say before hours of work that a package for a later step is missing."""
-    if not SNAKEFILE.is_file():
-        raise StudyError(
-            f"{SNAKEFILE}: no such file; install bodyscene from its repository: pip install -e ."
-        )
     needs: list[str] = []
     if study.models:
         needs += ["torch", "torchvision", "safetensors"]
@@ -69,3 +62,65 @@ def _check_packages(study: Study) -> None:
     for package in needs:
         if importlib.util.find_spec(package) is None:
             raise missing_package(package)
+
+
+def run_workflow(
+    study_file: Path, results: Results, place: Place, environment: Mapping[str, str]
+) -> int:
+    """Run every step that is missing or whose settings or inputs changed.
+
+    The results folder is held meanwhile, so Snakemake's own lock, which outlives a killed run, is
+    not used.
+
+    Parameters
+    ----------
+    study_file : Path
+    results : Results
+    place : Place
+    environment : mapping of str to str
+        That the steps see besides the caller's own and the place's.
+
+    Returns
+    -------
+    int
+        0 if all steps succeeded; those that did not have said why.
+
+    Raises
+    ------
+    StudyError
+        When the toolkit is not installed from its repository, and when another process took the
+        results folder over, because this machine gave no sign of life.
+    """
+    if not SNAKEFILE.is_file():
+        raise StudyError(
+            f"{SNAKEFILE}: no such file; install bodyscene from its repository: pip install -e ."
+        )
+    # Snakemake resolves the study file from the results folder, which it works in.
+    config = {"study": str(study_file.resolve()), **place.config}
+    command = [
+        *(sys.executable, "-P", "-m", "study.snakemake_child", "--snakefile", str(SNAKEFILE)),
+        *("--directory", str(results.root.resolve()), *place.arguments),
+        *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),
+        *("--config", *(f"{name}={value}" for name, value in config.items())),
+    ]
+    # The user's own code and folders are sought where the user is, not where the steps work.
+    here = {WORKING_DIRECTORY: str(working_directory())}
+    with only_writer(results.root) as claim:
+        workflow = subprocess.Popen(
+            command, env=os.environ | here | dict(place.environment) | dict(environment)
+        )
+        try:
+            return _end_of(workflow, claim)
+        except (KeyboardInterrupt, StudyError):
+            workflow.send_signal(signal.SIGINT)
+            workflow.wait()
+            raise
+
+
+def _end_of(workflow: subprocess.Popen, claim: Claim) -> int:
+    """Wait for Snakemake, as long as nobody took the results folder over."""
+    while True:
+        try:
+            return workflow.wait(LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            claim.check()

@@ -13,7 +13,7 @@ from study.config import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 # The extras that a full installation has.
-INSTALLED = ("lab", "models", "video", "dev")
+INSTALLED = ("lab", "models", "video", "cluster", "dev")
 SHIPPED = sorted((ROOT / "studies").glob("*.toml"))
 
 

@@ -1,0 +1,165 @@
+"""A study sent by a profile: its steps, jobs that a killed run left, and the container."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import cluster.submit
+from cluster.container import check_in_container, in_container
+from cluster.submit import cancel_leftovers, prefix_of, run_on_cluster, steps_of
+from study.config import Study, load_study
+from study.errors import StudyError
+from study.results import Results
+
+STUDY = """
+name = "sent"
+title = "Sent"
+seed = 1
+[dataset]
+kind = "synthetic"
+n_actions = 5
+clips_per_action = 4
+[masks]
+source = "truth"
+[trials]
+n_choices = 5
+"""
+MODEL = """
+[[models]]
+name = "{name}"
+architecture = "baseline"
+backbone = "{backbone}"
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "study file.toml"
+    path.write_text(STUDY + MODEL.format(name="tiny", backbone="tiny"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def study(study_file: Path) -> Study:
+    return load_study(study_file)
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder
+
+
+def test_steps_are_those_that_the_study_runs(study: Study) -> None:
+    steps = steps_of(study, n_shards=3)
+    assert steps[:3] == ["masks_shard", "versions_shard", "stimuli"]
+    assert {"train", "score", "simulate", "report"} <= set(steps)
+    assert not {"saliency", "noise", "margins", "segment_shard"} & set(steps)
+    assert steps_of(study, n_shards=1)[0] == "stimuli"
+    alone = study.model_copy(update={"models": []})
+    assert not {"frames", "train", "score"} & set(steps_of(alone, n_shards=1))
+
+
+def test_names_of_jobs_tell_the_results_folder(tmp_path: Path) -> None:
+    name = prefix_of(Results(tmp_path / "a"))
+    assert name == prefix_of(Results(tmp_path / "b" / ".." / "a"))
+    assert name != prefix_of(Results(tmp_path / "b"))
+
+
+def test_jobs_of_a_killed_run_are_cancelled_and_waited_for(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.submit, "PAUSE_S", 0.01)
+    queue = tmp_path / "queue"
+    queue.write_text("7|RUNNING|mine_1\n8|PENDING|mine_1\n9|RUNNING|another\n")
+    # The job that runs is still ending when it is first asked for.
+    program(programs, "squeue", f"cat {queue}; [ -f {queue}.2 ] && mv {queue}.2 {queue}\nexit 0\n")
+    program(
+        programs,
+        "scancel",
+        f"echo $@ > {tmp_path}/cancelled\n"
+        f"printf '7|COMPLETING|mine_1\\n9|RUNNING|another\\n' > {queue}\n"
+        f"printf '9|RUNNING|another\\n' > {queue}.2\n",
+    )
+    cancel_leftovers("mine")
+    assert (tmp_path / "cancelled").read_text() == "--quiet 7 8\n"
+    assert queue.read_text() == "9|RUNNING|another\n"
+
+
+def test_jobs_that_do_not_end_stop_the_run(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster.submit, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(cluster.submit, "PAUSE_S", 0.01)
+    program(programs, "squeue", "echo '7|COMPLETING|mine_1'\n")
+    program(programs, "scancel", "exit 0\n")
+    with pytest.raises(StudyError, match=r"do not end: 7; cancel them"):
+        cancel_leftovers("mine")
+
+
+def test_without_slurm_nothing_is_begun(
+    study: Study, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    results = Results(tmp_path / "results")
+    with pytest.raises(StudyError, match="no SLURM found on this machine"):
+        run_on_cluster(study, study_file, results, "slurm", {})
+    assert not results.stimuli.exists()
+
+
+def test_a_mistake_in_a_network_is_said_before_the_cluster_is_asked(
+    tmp_path: Path, study_file: Path
+) -> None:
+    path = tmp_path / "mistaken.toml"
+    path.write_text(STUDY + MODEL.format(name="x", backbone="resnet19"), encoding="utf-8")
+    with pytest.raises(StudyError, match="resnet19"):
+        run_on_cluster(load_study(path), path, Results(tmp_path / "results"), "slurm", {})
+
+
+def test_a_container_sees_all_folders_that_the_study_names(
+    study_file: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "elsewhere" / "w.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"")
+    model = MODEL.format(name="a", backbone="tiny") + f'weights = "{weights}"\n'
+    study_file.write_text(STUDY + model, encoding="utf-8")
+    command = in_container("/images/body scene.sif", load_study(study_file), study_file)
+    assert command.startswith("apptainer exec --nv --bind ")
+    assert str(weights.parent) in command
+    assert str(study_file.parent) in command
+    assert command.endswith("'/images/body scene.sif' bodyscene")
+
+
+def test_the_toolkit_in_the_container_checks_the_study(
+    programs: Path, study: Study, study_file: Path, tmp_path: Path
+) -> None:
+    image = tmp_path / "image.sif"
+    with pytest.raises(StudyError, match="no such file"):
+        program(programs, "apptainer", "exit 0\n")
+        check_in_container(str(image), study, study_file)
+    image.touch()
+    program(programs, "apptainer", f'echo "$@" > {tmp_path}/called\n')
+    check_in_container(str(image), study, study_file)
+    called = (tmp_path / "called").read_text()
+    assert called.rstrip().endswith(f"{image} bodyscene check {study_file} --networks")
+    program(programs, "apptainer", "echo 'error: no such backbone' >&2; exit 1\n")
+    with pytest.raises(StudyError, match="no such backbone"):
+        check_in_container(str(image), study, study_file)
+
+
+def test_no_apptainer_is_said(
+    study: Study, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StudyError, match="no command 'apptainer'"):
+        check_in_container("x.sif", study, study_file)
