@@ -41,6 +41,8 @@ lint: $(ALL)
 $(ENOUGH): EXTRAS = models
 $(ALL): EXTRAS = all,dev
 $(ENOUGH) $(ALL): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || [ "$$(df -Pk . | awk 'NR == 2 {print $$4}')" -gt 9000000 ] || \
+	  { echo "$(CURDIR): $(VENV) takes up to 8 GB, but the disk has less than 9 GB left" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" --constraint constraints.txt

@@ -19,7 +19,7 @@ NETWORKS = [f"{model.name}-seed{seed}" for model in STUDY.models for seed in mod
 # -P: the results folder has folders named like our packages; Python must not look there.
 BODYSCENE = f"{sys.executable} -P -m bodyscene"
 if config.get("container"):
-    BODYSCENE = in_container(str(config["container"]), STUDY, Path(config["study"]))
+    BODYSCENE = in_container(str(config["container"]), STUDY, Path(config["study"]), Path.cwd())
 WHERE = f"'{config['study']}' --results ."
 BY_MARGIN = STUDY.trials.actions == "margin"
 # Of steps that use several; the same number wherever this file is read.

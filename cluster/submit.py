@@ -53,7 +53,7 @@ def run_on_cluster(
     """
     profile = read_profile(profile_name)
     if profile.own.container:
-        check_in_container(profile.own.container, study, study_file)
+        check_in_container(profile.own.container, study, study_file, results.root)
     else:
         check_packages(study)
         _check_networks(study)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 IN_RUN = "BODYSCENE_IN_RUN"
 log = logging.getLogger("bodyscene")
 
+
 @contextlib.contextmanager
 def step(
     name: str, study_file: Path, results_folder: Path | None

@@ -56,7 +56,9 @@ def git_commit() -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        # A container has no git, but a note of the commit that it was built from.
+        note = folder.parent / "COMMIT"
+        return note.read_text(encoding="utf-8").strip() if note.is_file() else "unknown"
     return commit + ("+changes" if changed else "")
 
 

@@ -22,6 +22,8 @@ PR_SET_PDEATHSIG = 1
 
 def end_with_parent() -> None:
     """Be interrupted when the parent ends; only Linux has a way to ask for it."""
+    # What is started by nohup or cron ignores interrupts, and so would Snakemake.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -18,7 +19,7 @@ from study.own_code import WORKING_DIRECTORY, working_directory
 from study.results import Results
 from study.writers import only_writer
 
-LOOK_EVERY_S = 15.0
+LOOK_EVERY_S, PATIENCE_S = 15.0, 60.0
 SNAKEFILE = Path(__file__).resolve().parent.parent / "Snakefile"
 
 
@@ -111,10 +112,32 @@ def run_workflow(
         )
         try:
             return _end_of(workflow, claim)
-        except (KeyboardInterrupt, StudyError):
+        except StudyError:
             workflow.send_signal(signal.SIGINT)
             workflow.wait()
             raise
+        except KeyboardInterrupt:
+            _interrupt(workflow)
+            raise
+
+
+def _interrupt(workflow: subprocess.Popen) -> None:
+    """End Snakemake as Ctrl-C does; a second one would disturb it while it cancels its jobs."""
+    if _is_in_foreground():
+        # The terminal has interrupted it, too.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            workflow.wait(PATIENCE_S)
+            return
+    workflow.send_signal(signal.SIGINT)
+    workflow.wait()
+
+
+def _is_in_foreground() -> bool:
+    """Tell whether a terminal's Ctrl-C goes to this process and those that it started."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _end_of(workflow: subprocess.Popen, claim: Claim) -> int:

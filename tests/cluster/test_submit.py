@@ -133,7 +133,7 @@ def test_a_container_sees_all_folders_that_the_study_names(
     weights.write_bytes(b"")
     model = MODEL.format(name="a", backbone="tiny") + f'weights = "{weights}"\n'
     study_file.write_text(STUDY + model, encoding="utf-8")
-    command = in_container("/images/body scene.sif", load_study(study_file), study_file)
+    command = in_container("/images/body scene.sif", load_study(study_file), study_file, tmp_path)
     assert command.startswith("apptainer exec --nv --bind ")
     assert str(weights.parent) in command
     assert str(study_file.parent) in command
@@ -146,15 +146,15 @@ def test_the_toolkit_in_the_container_checks_the_study(
     image = tmp_path / "image.sif"
     with pytest.raises(StudyError, match="no such file"):
         program(programs, "apptainer", "exit 0\n")
-        check_in_container(str(image), study, study_file)
+        check_in_container(str(image), study, study_file, tmp_path)
     image.touch()
     program(programs, "apptainer", f'echo "$@" > {tmp_path}/called\n')
-    check_in_container(str(image), study, study_file)
+    check_in_container(str(image), study, study_file, tmp_path)
     called = (tmp_path / "called").read_text()
     assert called.rstrip().endswith(f"{image} bodyscene check {study_file} --networks")
     program(programs, "apptainer", "echo 'error: no such backbone' >&2; exit 1\n")
     with pytest.raises(StudyError, match="no such backbone"):
-        check_in_container(str(image), study, study_file)
+        check_in_container(str(image), study, study_file, tmp_path)
 
 
 def test_no_apptainer_is_said(
@@ -162,4 +162,4 @@ def test_no_apptainer_is_said(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StudyError, match="no command 'apptainer'"):
-        check_in_container("x.sif", study, study_file)
+        check_in_container("x.sif", study, study_file, tmp_path)
