@@ -4,6 +4,7 @@ Run from the repository's root, with Rscript and lme4 installed for the comparis
 
     python -m benchmarks.mixed_effects --observers 28 --items 80 --rows full
     python -m benchmarks.mixed_effects --observers 5000 --items 200 --no-lme4
+    python -m benchmarks.mixed_effects --observers 28 --items 600 --seeds 3
     python -m benchmarks.mixed_effects --table humans_and_models.csv \
         --formula "correct ~ group * condition + (1 + condition | observer) + (1 | item)"
 """
@@ -23,6 +24,11 @@ import pandas as pd
 from analysis.mixed_effects import Refitter, fit
 
 FORMULA = "correct ~ condition + (1 + condition | observer) + (1 | item)"
+# Three groups: the default formula of a study, and the richest one of its tests.
+GROUPS = "correct ~ group * condition + (1 | observer) + (1 | item) + (1 | item:group)"
+EVERY_TERM = (
+    f"{GROUPS} + (1 | observer:condition) + (1 | item:condition) + (1 | item:group:condition)"
+)
 CONDITIONS = ("body_background", "body_only", "background_only")
 ORDERS = {"condition": CONDITIONS, "group": ("human", "baseline", "domainnet")}
 LME4 = """
@@ -58,6 +64,37 @@ def draw_study(
             "correct": (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(int),
         }
     )
+
+
+def draw_groups(
+    n_observers: int, n_items: int, n_seeds: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """People see every item in one condition; two networks, ``n_seeds`` trainings each, in all.
+
+    Items are harder for one group than for another.
+    """
+    means = {"human": (1.9, 1.5, 0.7), "baseline": (1.2, 0.5, 0.6), "domainnet": (1.4, 0.3, 0.8)}
+    item = rng.normal(0, 0.8, n_items)
+    parts = []
+    for group, mean in means.items():
+        people = group == "human"
+        own_item = item + rng.normal(0, 0.5, n_items)
+        for k in range(n_observers if people else n_seeds):
+            shown = np.repeat(np.arange(n_items), 1 if people else 3)
+            condition = (shown + k) % 3 if people else np.tile(np.arange(3), n_items)
+            eta = np.array(mean)[condition] + own_item[shown] + rng.normal(0, 0.5)
+            rows = {
+                "group": group,
+                "observer": f"{group}{k:02d}",
+                "item": shown,
+                "condition": condition,
+                "correct": (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(int),
+            }
+            parts.append(pd.DataFrame(rows))
+    table = pd.concat(parts, ignore_index=True)
+    table["item"] = table["item"].map("i{:04d}".format)
+    table["condition"] = pd.Categorical.from_codes(table["condition"], list(CONDITIONS))
+    return table.assign(group=pd.Categorical(table["group"], list(means)))
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -109,32 +146,41 @@ def time_refits(formula: str, table: pd.DataFrame, n: int) -> float:
     return (time.perf_counter() - begin) / n
 
 
+def chosen_table(options: argparse.Namespace) -> pd.DataFrame:
+    """The table that the options ask for."""
+    rng = np.random.default_rng(1)
+    if options.table:
+        return read_table(options.table)
+    if options.seeds:
+        return draw_groups(options.observers, options.items, options.seeds, rng)
+    return draw_study(options.observers, options.items, options.rows == "latin", rng)
+
+
 def main() -> None:
     """Print one line per engine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", type=Path, help="a responses table instead of a simulation")
-    parser.add_argument("--formula", default=FORMULA)
+    parser.add_argument("--formula", help=f"by default {FORMULA}; with --seeds, {GROUPS}")
+    parser.add_argument("--every-term", action="store_true", help=EVERY_TERM)
     parser.add_argument("--observers", type=int, default=28)
     parser.add_argument("--items", type=int, default=80)
     parser.add_argument("--rows", choices=("latin", "full"), default="latin")
+    parser.add_argument("--seeds", type=int, default=0, help="trainings of each of two networks")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--refits", type=int, default=0, help="simulated refits to time")
     parser.add_argument("--no-lme4", action="store_true")
     options = parser.parse_args()
-    rng = np.random.default_rng(1)
-    table = (
-        read_table(options.table)
-        if options.table
-        else draw_study(options.observers, options.items, options.rows == "latin", rng)
-    )
-    ours, loglik = time_ours(options.formula, table, options.repeats)
-    print(f"{len(table)} rows, {options.formula}")
+    table = chosen_table(options)
+    formula = options.formula or (GROUPS if options.seeds else FORMULA)
+    formula = EVERY_TERM if options.every_term else formula
+    ours, loglik = time_ours(formula, table, options.repeats)
+    print(f"{len(table)} rows, {formula}")
     print(f"bodyscene  {ours:10.3f} s  logLik {loglik:.6f}", flush=True)
     if options.refits:
-        seconds = time_refits(options.formula, table, options.refits)
+        seconds = time_refits(formula, table, options.refits)
         print(f"refit      {seconds:10.3f} s  (mean of {options.refits} simulated data sets)")
     if not options.no_lme4:
-        theirs, reference = time_lme4(options.formula, table)
+        theirs, reference = time_lme4(formula, table)
         print(f"lme4       {theirs:10.3f} s  logLik {reference:.6f}  ({theirs / ours:.0f} times)")
 
 

@@ -1,8 +1,9 @@
 """Cholesky factorisation of Lambda' Z'WZ Lambda + I by its block structure.
 
 The grouping factor with the most coefficients is block diagonal in its levels and is eliminated
-level by level; what is left is a dense Schur complement of the size of all other factors. Cost is
-linear in the levels of the eliminated factor.
+level by level, with the factors that are nested in it (`analysis.mixed_effects.nesting`); what is
+left is a dense Schur complement of the size of all other factors. Cost is linear in the levels of
+the eliminated factor.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
+from analysis.mixed_effects.nesting import EliminatedBlocks, eliminated_factors
 from analysis.mixed_effects.structure import CrossedColumns, GroupedColumns
 
 Array = np.ndarray
@@ -24,7 +26,7 @@ _SMALL = 3_000_000_000
 class Gram:
     """Z'WZ in blocks.
 
-    ``first`` (n1, q1, q1) of the eliminated factor, ``cross`` (n1, q1, m) with the rest and
+    ``first`` (n1, q1, q1) of the eliminated blocks, ``cross`` (n1, q1, m) with the rest and
     ``rest`` (m, m), where m is the number of coefficients of all other factors.
     """
 
@@ -39,24 +41,32 @@ class BlockLayout:
     Parameters
     ----------
     factors : list of GroupedColumns
-        In any order; `order` holds positions with the eliminated factor first.
+        In any order; `order` holds positions with the ``n_eliminated`` eliminated ones first.
     """
 
     def __init__(self, factors: list[GroupedColumns]) -> None:
         sizes = [factor.size for factor in factors]
-        self.order = sorted(range(len(factors)), key=lambda k: (-sizes[k], k))
+        eliminated = eliminated_factors(factors)
+        self.n_eliminated = len(eliminated)
+        left = [k for k in range(len(factors)) if k not in eliminated]
+        self.order = [*eliminated, *sorted(left, key=lambda k: (-sizes[k], k))]
         self.factors = factors
-        self.first = factors[self.order[0]]
-        self.rest = [factors[k] for k in self.order[1:]]
+        self.first = EliminatedBlocks([factors[k] for k in eliminated])
+        self.rest = [factors[k] for k in self.rest_order]
         edges = np.cumsum([0, *(factor.size for factor in self.rest)])
         self.slices = [slice(a, b) for a, b in pairwise(edges)]
         self.n_rest = int(edges[-1])
-        self.with_first = [CrossedColumns(self.first, factor) for factor in self.rest]
+        self.with_first = [self.first.crossed(factor) for factor in self.rest]
         self.among_rest = {
             (i, j): CrossedColumns(self.rest[i], self.rest[j])
             for i in range(len(self.rest))
             for j in range(i)
         }
+
+    @property
+    def rest_order(self) -> list[int]:
+        """Positions of the factors that are not eliminated."""
+        return self.order[self.n_eliminated :]
 
     @property
     def is_small(self) -> bool:
@@ -79,24 +89,30 @@ class BlockLayout:
 
     def split(self, first: Array, rest: Array) -> list[Array]:
         """Coefficients of the system to (n_levels, q) arrays in the order of ``factors``."""
-        out: list[Array] = [first] * len(self.factors)
-        for k, part in zip(self.order[1:], self.slices, strict=True):
-            factor = self.factors[k]
-            out[k] = rest[part].reshape(factor.n_levels, factor.width, *rest.shape[1:])
-        out[self.order[0]] = first
-        return out
+        parts = self.first.gather(first)
+        for factor, part in zip(self.rest, self.slices, strict=True):
+            parts.append(rest[part].reshape(factor.n_levels, factor.width, *rest.shape[1:]))
+        return self.restore(parts)
+
+    def restore(self, ordered: list[Array]) -> list[Array]:
+        """What is in the order of the system in the order of ``factors``."""
+        return [ordered[self.order.index(k)] for k in range(len(self.order))]
 
     def join(self, parts: list[Array]) -> tuple[Array, Array]:
         """Inverse of `split`; parts may carry a trailing axis of right-hand sides."""
-        first = parts[self.order[0]]
+        first = self.first.scatter([parts[k] for k in self.order[: self.n_eliminated]])
         tail = first.shape[2:]
-        rest = [parts[k].reshape(-1, *tail) for k in self.order[1:]]
+        rest = [parts[k].reshape(-1, *tail) for k in self.rest_order]
         return first, np.concatenate(rest) if rest else np.zeros((0, *tail))
+
+    def first_lambda(self, lambdas: list[Array]) -> Array:
+        """Lambda of an eliminated block."""
+        return self.first.factor_blocks([lambdas[k] for k in self.order[: self.n_eliminated]])
 
     def scale_rest(self, matrix: Array, lambdas: list[Array]) -> Array:
         """matrix @ Lambda of the rest, for ``matrix`` (..., m)."""
         out = np.empty_like(matrix)
-        for k, part in zip(self.order[1:], self.slices, strict=True):
+        for k, part in zip(self.rest_order, self.slices, strict=True):
             factor, block = self.factors[k], matrix[..., part]
             if factor.width == 1:
                 np.multiply(block, lambdas[k][0, 0], out=out[..., part])
@@ -135,7 +151,7 @@ class BlockCholesky:
 
     def __init__(self, layout: BlockLayout, gram: Gram, lambdas: list[Array]) -> None:
         self.layout, self.gram, self.lambdas = layout, gram, lambdas
-        lam = lambdas[layout.order[0]]
+        self.lam_first = lam = layout.first_lambda(lambdas)
         identity = np.eye(lam.shape[0])
         chol_first = np.linalg.cholesky(lam.T @ gram.first @ lam + identity)
         self.inv_chol_first = np.linalg.inv(chol_first)  # (n1, q1, q1)
@@ -189,7 +205,7 @@ class PosteriorBlocks:
     def leverages(self) -> Array:
         """z' Lambda H^-1 Lambda' z of every row (n,)."""
         layout, lambdas = self.cholesky.layout, self.cholesky.lambdas
-        lam = lambdas[layout.order[0]]
+        lam = self.cholesky.lam_first
         total = layout.first.quadratic(lam @ self.first @ lam.T)
         transposed = [matrix.T for matrix in lambdas]
         cross = layout.scale_rest(lam @ self.cross, transposed)
@@ -208,28 +224,28 @@ class PosteriorBlocks:
     def effect_variances(self) -> list[Array]:
         """Diagonal of Lambda H^-1 Lambda' per grouping factor, (n_levels, q)."""
         layout, lambdas = self.cholesky.layout, self.cholesky.lambdas
-        parts = [self.first] * len(layout.factors)
-        for k, part in zip(layout.order[1:], layout.slices, strict=True):
-            parts[k] = diagonal_blocks(self.rest[part, part], layout.factors[k].width)
-        pairs = zip(parts, lambdas, strict=True)
+        parts = layout.first.gather_squares(self.first)
+        for factor, part in zip(layout.rest, layout.slices, strict=True):
+            parts.append(diagonal_blocks(self.rest[part, part], factor.width))
+        pairs = zip(layout.restore(parts), lambdas, strict=True)
         return [np.einsum("qp,npr,qr->nq", lam, block, lam) for block, lam in pairs]
 
     def factor_traces(self) -> list[Array]:
         """d log|H| / d Lambda at fixed weights, one (q, q) array per grouping factor."""
         cholesky, layout = self.cholesky, self.cholesky.layout
-        gram, lam = cholesky.gram, cholesky.lambdas[layout.order[0]]
+        gram, lam = cholesky.gram, cholesky.lam_first
         cross_rest = layout.scale_rest(gram.cross, cholesky.lambdas)  # K12 Lambda2
         cross_first = lam.T @ gram.cross  # Lambda1' K12
         rest = layout.scale_rest(gram.rest, cholesky.lambdas)  # K22 Lambda2
         first = np.einsum("npq,nqr->pr", self.first, lam.T @ gram.first)
         first += np.tensordot(self.cross, cross_rest, axes=([0, 2], [0, 2]))
-        out = [2.0 * first.T] * len(layout.factors)
-        for k, part in zip(layout.order[1:], layout.slices, strict=True):
-            width = layout.factors[k].width
+        out = layout.first.factor_sums(2.0 * first.T)
+        for factor, part in zip(layout.rest, layout.slices, strict=True):
+            width = factor.width
             both = _column_products(self.cross[:, :, part], cross_first[:, :, part], width)
             both += _column_products(self.rest[:, part], rest.T[:, part], width)
-            out[k] = 2.0 * both.T
-        return out
+            out.append(2.0 * both.T)
+        return layout.restore(out)
 
 
 def _column_products(left: Array, right: Array, width: int) -> Array:
