@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from study.errors import StudyError
-from study.results import Results
+from study.results import SESSIONS, Results
 
 # Letters and digits only: BIDS wants it so, and every file system takes them.
 ID = re.compile(r"[A-Za-z0-9]{1,20}")
@@ -28,7 +28,7 @@ def check_id(participant: str) -> str:
 
 def sessions_folder(results: Results) -> Path:
     """All sessions of a study."""
-    return results.root / "sessions"
+    return results.root / SESSIONS
 
 
 def session_folder(results: Results, participant: str) -> Path:

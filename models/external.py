@@ -89,10 +89,11 @@ def import_outputs(
     ----------
     files : mapping of str to Path
         Version -> file. ``.csv`` or ``.parquet`` with `stimulus_id`, optionally `frame`, and a
-        column of scores per class; or ``.npz`` with `stimulus_id` (N,), `classes` (C,), `scores`
-        (N, C) and optionally `frame` (N,). Or, without ids, ``.npz`` with `probabilities` (frames,
-        classes) and `category_index` (frames,), the right class: the frames of a class are taken
-        for one clip, in order.
+        column of scores per class, or as `models.kept_frames` writes them (all versions in one
+        file; of several ways of reading a version the first is taken); or ``.npz`` with
+        `stimulus_id` (N,), `classes` (C,), `scores` (N, C) and optionally `frame` (N,). Or, without
+        ids, ``.npz`` with `probabilities` (frames, classes) and `category_index` (frames,), the
+        right class: the frames of a class are taken for one clip, in order.
     choices : Path
         A table of choices (see `study.tables.choices_schema`), or one with columns choice_idx_1,
         choice_idx_2, ... that count the categories, the right one first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -73,17 +73,33 @@ class Reader:
         """
         return self.scores_by_reading(clips, {"": reading})[""]
 
+    def moments(self, clips: pd.DataFrame) -> Moments:
+        """Return what is read of some clips: frames, or spans of frames."""
+        return moments_of(clips, self.network.n_frames, self.settings.frames_per_clip)
+
     def scores_by_reading(
-        self, clips: pd.DataFrame, readings: Mapping[str, Reading]
+        self,
+        clips: pd.DataFrame,
+        readings: Mapping[str, Reading],
+        noting: Callable[[str, np.ndarray], None] | None = None,
     ) -> dict[str, np.ndarray]:
         """Return reading -> log-probabilities of every clip, as `clip_scores`.
 
         A frame that several readings show is read from disk once, and readings that come to the
         same are computed once.
+
+        Parameters
+        ----------
+        noting : callable, optional
+            Is given every reading's log-probabilities (b, n_classes) of the next of `moments`,
+            before they are pooled.
         """
-        moments = moments_of(clips, self.network.n_frames, self.settings.frames_per_clip)
+        moments = self.moments(clips)
         pools: dict[str, Pool] = {}
         for scores in self._batches(moments, readings):
+            if noting is not None:
+                for name in readings:
+                    noting(name, scores[_same_as(name, readings)])
             for name, values in scores.items():
                 if name not in pools:
                     n_classes = values.shape[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +90,14 @@ def read_keys(path: Path) -> dict[str, str]:
         return {}
 
 
+def header_of(schema: pa.Schema, keys: Mapping[str, str]) -> pa.Schema:
+    """Return a schema whose header holds these keys by version."""
+    entry = json.dumps(dict(keys), sort_keys=True).encode()
+    return schema.with_metadata({**(schema.metadata or {}), ENTRY: entry})
+
+
 def _write(path: Path, table: pd.DataFrame, keys: dict[str, str]) -> None:
     content = pa.Table.from_pandas(table, preserve_index=False)
-    header = {**(content.schema.metadata or {}), ENTRY: json.dumps(keys, sort_keys=True).encode()}
+    header = header_of(content.schema, keys).metadata
     with whole_file(path) as partial:
         pq.write_table(content.replace_schema_metadata(header), partial)

@@ -9,7 +9,9 @@ import pandas as pd
 from models.architectures import build_network
 from models.flow import flow_method
 from models.frames import FrameCache, make_frames_ahead, open_frames
+from models.learner import learns
 from models.network import Network
+from models.sampling import check_training_clips
 from models.views import BLANK
 from study.config import Study
 from study.fields import Training
@@ -77,11 +79,14 @@ def make_frames(study: Study, results: Results) -> None:
     Raises
     ------
     StudyError
-        As `models.frames.open_frames`, and when a network cannot be built.
+        As `models.frames.open_frames`, when a network cannot be built, and when one shall learn a
+        class that no training clip shows.
     """
     manifest = read_table("manifest", results.manifest)
+    classes = sorted(manifest["action"].unique())
     for model in study.models:
         training = study.training_of(model)
-        n_classes = manifest["action"].nunique()
-        network = build_network(model, n_classes, training.image_size, seed=0)
+        network = build_network(model, len(classes), training.image_size, seed=0)
+        if learns(network):
+            check_training_clips(manifest, classes)
         make_for(network, results, manifest, training)

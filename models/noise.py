@@ -89,6 +89,9 @@ def score_noise(
     """
     for name, seed in networks:
         score_model(study, results, name, seed)
+    # Of spoiled stimuli only the scores of clips are kept.
+    scoring = study.scoring.model_copy(update={"frame_logits": False})
+    study = study.model_copy(update={"scoring": scoring})
     levels = noise_levels(study)
     for place, noise in enumerate(levels):
         log.info(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pandas as pd
 from models.outside_scale import Scale, log_probabilities
 from study.errors import StudyError, check_one_of
 from study.tables import check_table, read_table, read_text_table
+
+log = logging.getLogger("bodyscene")
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 # Reading these runs whatever code stands in them.
@@ -146,7 +149,11 @@ def _frames_by_stimulus(
 ) -> pd.DataFrame:
     """Match rows to the test stimuli of a version, of which there must be all and no others."""
     stimuli = read_table("manifest", manifest)
-    stimuli = stimuli[(stimuli["condition"] == condition) & (stimuli["split"] == "test")]
+    stimuli = stimuli[stimuli["split"] == "test"]
+    if _is_of_this_toolkit(table):
+        others = stimuli.loc[stimuli["condition"] != condition, "stimulus_id"]
+        table = _first_reading(path, table[~table["stimulus_id"].isin(others)], condition)
+    stimuli = stimuli[stimuli["condition"] == condition]
     _same_stimuli(path, table["stimulus_id"], stimuli["stimulus_id"], condition, manifest)
     _no_more_than_frames(path, table["stimulus_id"], stimuli)
     table = _in_order_of_frames(path, table)
@@ -161,6 +168,27 @@ def _frames_by_stimulus(
     who = who.assign(frame=table.groupby("stimulus_id").cumcount())
     scores = log_probabilities(path, "the class columns", table[classes].to_numpy(), scale)
     return pd.concat([who, pd.DataFrame(scores, columns=classes)], axis=1)
+
+
+def _is_of_this_toolkit(table: pd.DataFrame) -> bool:
+    """Tell whether a table was written by scoring a study's own network, all versions in one.
+
+    A class may be called "reading", but then its column holds numbers.
+    """
+    return "reading" in table and not pd.api.types.is_numeric_dtype(table["reading"])
+
+
+def _first_reading(path: Path, table: pd.DataFrame, condition: str) -> pd.DataFrame:
+    """Return the rows of one way of reading a version, without the columns that are no scores."""
+    readings = list(table["reading"].unique())
+    if len(readings) > 1:
+        log.warning(
+            "%s: %s is read in %d ways there: %r is taken, and not %s. Leave only the rows of "
+            "another one in the file to take that",
+            path, condition, len(readings), readings[0], ", ".join(map(repr, readings[1:])),
+        )  # fmt: skip
+    table = table[table["reading"].isin(readings[:1])]
+    return table.drop(columns=["reading", "n_frames"], errors="ignore")
 
 
 def _no_more_than_frames(path: Path, found: pd.Series, stimuli: pd.DataFrame) -> None:

@@ -27,14 +27,9 @@ class BalancedSampler:
     """
 
     def __init__(self, clips: pd.DataFrame, classes: Sequence[str]) -> None:
+        _check_all_are_among(clips, classes)
         labels = pd.Categorical(clips["action"], categories=list(classes)).codes
         self._n_clips = np.bincount(labels, minlength=len(classes))
-        absent = [repr(name) for name, n in zip(classes, self._n_clips, strict=True) if n == 0]
-        if absent:
-            raise StudyError(
-                f"the manifest has no training clip of {', '.join(absent)}; expected at least one "
-                "clip of every action with split 'train'"
-            )
         # Clips sorted by class, so that (class, clip of the class) is a position.
         ordered = clips.iloc[np.argsort(labels, kind="stable")]
         self._first = np.cumsum(self._n_clips) - self._n_clips
@@ -65,3 +60,24 @@ class BalancedSampler:
         steps = np.arange(at_once)
         stretched = steps * n_frames[:, None] // at_once
         return first[:, None] + np.where(n_frames[:, None] < at_once, stretched, steps), labels
+
+
+def check_training_clips(manifest: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Check that a network can learn every class, before frames are made for it.
+
+    Raises
+    ------
+    StudyError
+        When a class has no clip to train on.
+    """
+    _check_all_are_among(manifest[manifest["split"] == "train"], classes)
+
+
+def _check_all_are_among(clips: pd.DataFrame, classes: Sequence[str]) -> None:
+    trained = set(clips["action"])
+    absent = [repr(name) for name in classes if name not in trained]
+    if absent:
+        raise StudyError(
+            f"the manifest has no training clip of {', '.join(absent)}; expected at least one "
+            "clip of every action with split 'train'"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -19,15 +18,16 @@ from models.learner import learns
 from models.memory import advice_for_training, advice_on_memory
 from models.network import Network
 from models.network_frames import make_for, open_for
+from models.sampling import check_training_clips
 from models.shared_norms import share_norms
 from models.stopping import StopRequest
+from models.training_key import training_key
 from models.training_loop import TrainingLoop
 from models.validation import check_can_decide
-from study.config import Model, Study
+from study.config import Study
 from study.fields import Training
-from study.files import key_of, sweep_partial_files
+from study.files import sweep_partial_files
 from study.results import Results
-from study.steps import step_settings
 from study.tables import read_table
 
 log = logging.getLogger("bodyscene")
@@ -69,7 +69,9 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
     manifest = read_table("manifest", results.manifest)
     training = study.training_of(model)
     facts = network_facts(study, model, manifest)
-    facts |= {"seed": seed, "key": _training_key(study, name, seed, manifest)}
+    network = build_network(model, len(facts["classes"]), training.image_size, seed)
+    key = training_key(study, results, network, seed, manifest)
+    facts |= {"seed": seed, "key": key}
     final = results.checkpoint(name, seed)
     processes = join_processes(training.device)
     is_done = final.is_file() and read_facts(final).get("key") == facts["key"]
@@ -78,6 +80,8 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
         log.info("%s, seed %d: already trained, %s", name, seed, final)
         return final
     check_versions(model, list(manifest["condition"].unique()))
+    if learns(network):
+        check_training_clips(manifest, facts["classes"])
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     device = processes.device(pick_device(training.device))
@@ -86,7 +90,7 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
         processes.losses_in_words(),
         advice_on_memory(f"{name}, seed {seed}", advice, device),
     ):
-        network = _network(model, training, facts, device, processes)
+        network = _on_device(network, device, processes)
         cache = _frames(network, results, manifest, training, processes)
         if learns(network):
             loop = TrainingLoop(network, model, training, cache, facts, device, processes)
@@ -95,24 +99,17 @@ def train_model(study: Study, results: Results, name: str, seed: int) -> Path:
         else:
             log.info("%s, seed %d: nothing in it learns; it is saved as it is", name, seed)
             kept = network.state_dict()
-    if processes.is_first:
-        save_checkpoint(final, facts, {f"{WEIGHTS}{key}": value for key, value in kept.items()})
-        _unfinished(final).unlink(missing_ok=True)
-    processes.wait_for_all()
+        if processes.is_first:
+            save_checkpoint(final, facts, {f"{WEIGHTS}{key}": value for key, value in kept.items()})
+            _unfinished(final).unlink(missing_ok=True)
+        processes.wait_for_all()
     return final
 
 
-def _network(
-    model: Model,
-    training: Training,
-    facts: dict[str, Any],
-    device: torch.device,
-    processes: Processes,
-) -> Network:
-    """Build the network on its device, ready for several processes."""
+def _on_device(network: Network, device: torch.device, processes: Processes) -> Network:
+    """Bring a network to its device, ready for several processes."""
     # Frames are of one size: the fastest way to convolve them is worth looking for.
     torch.backends.cudnn.benchmark = True
-    network = build_network(model, len(facts["classes"]), training.image_size, facts["seed"])
     if processes.are_several:
         network = share_norms(network, device)
     return network.to(device)
@@ -147,17 +144,6 @@ def _trained(loop: TrainingLoop, results: Results) -> tuple[dict[str, Tensor], i
     if loop.processes.is_first:
         log.info("%s: kept the weights of epoch %d", loop.what, epoch)
     return weights, epoch
-
-
-def _training_key(study: Study, name: str, seed: int, manifest: pd.DataFrame) -> str:
-    """Return a key of everything that the finished weights depend on."""
-    learnt = manifest[manifest["split"] != "test"]
-    return key_of(
-        step_settings(study, "train", name),
-        seed,
-        learnt[["stimulus_id", "action", "split", "sha256"]].to_numpy().tolist(),
-        sorted(manifest["action"].unique()),
-    )
 
 
 def _unfinished(final: Path) -> Path:

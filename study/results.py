@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# Of people: several computers may write there, each into folders of its own.
+SESSIONS = "sessions"
+
 
 @dataclass(frozen=True)
 class Results:
@@ -147,6 +150,14 @@ class Results:
     def score_parts(self, name: str, seed: int) -> Path:
         """Scores of single versions, while a network is being scored."""
         return self.root / "logits" / f"{name}-seed{seed}.parts"
+
+    def frame_logits(self, name: str, seed: int) -> Path:
+        """Class scores of one network frame by frame, where the study file asks for them."""
+        return self.root / "logits" / "frames" / f"{name}-seed{seed}.parquet"
+
+    def frame_logit_parts(self, name: str, seed: int) -> Path:
+        """Frame scores of single versions, while a network is being scored."""
+        return self.root / "logits" / "frames" / f"{name}-seed{seed}.parts"
 
     def features(self, name: str, seed: int) -> Path:
         """What the layers of one network put out, a Parquet file per layer."""

@@ -66,6 +66,9 @@ def step_settings(study: Study, step: str, model: str | None = None) -> dict[str
     if step == "saliency":
         # Networks are looked at as they are read.
         settings["absent_part"] = {own.name: own.absent_part for own in study.models}
+    if step == "noise":
+        # Of spoiled stimuli only the scores of clips are kept.
+        del settings["scoring"]["frame_logits"]
     for name, fields in HOW_NOT_WHAT.items():
         if isinstance(settings.get(name), dict):
             settings[name] = {k: v for k, v in settings[name].items() if k not in fields}
@@ -96,8 +99,10 @@ def _network_settings(study: Study, own: Model, to_train: bool) -> dict[str, Any
     training, dropped = study.training_of(own), {"seeds", "training"}
     settings: dict[str, Any] = {}
     if to_train:
-        # How an absent part is read matters to scoring alone.
-        dropped |= {"absent_part", "labels"}
+        dropped |= {"labels"}
+        if training.keep == "last" and training.patience is None:
+            # How an absent part is read matters to scoring, and to validation where it decides.
+            dropped |= {"absent_part"}
         in_force = training.model_dump(mode="json")
         settings["training"] = _fields(in_force, HOW_NOT_WHAT["training"])
     settings["model"] = _fields(own.model_dump(mode="json"), dropped)

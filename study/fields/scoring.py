@@ -24,6 +24,11 @@ class Scoring(Section):
         None, ge=1, description="evenly spaced frames that are read; default all"
     )
     batch_size: int = Field(64, ge=1, description="frames read at once")
+    frame_logits: bool = Field(
+        False,
+        description="keep the class scores of every single frame too (of networks of clips: of "
+        "every span of frames), in `logits/frames/`",
+    )
     outside: list[Name] = Field(
         [],
         description="names of networks from elsewhere, whose outputs `bodyscene score STUDY.toml "

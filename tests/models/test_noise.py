@@ -165,6 +165,15 @@ def test_what_is_scored_is_not_scored_again(scored: Results, calls: list[str]) -
     assert scored.noise_curve("parts", 0).stat().st_mtime_ns == before
 
 
+def test_scores_of_frames_are_those_of_the_study_alone(scored: Results, calls: list[str]) -> None:
+    study = noisy_study()
+    scoring = study.scoring.model_copy(update={"frame_logits": True})
+    score_noise(study.model_copy(update={"scoring": scoring}), scored, NETWORKS, 1)
+    assert calls == ["score_model whole", "score_model parts"]
+    assert scored.frame_logits("parts", 0).is_file()
+    assert not scored.noise_level("shift", 0.5).frame_logits("parts", 0).exists()
+
+
 def test_a_stopped_run_goes_on_with_the_network_at_which_it_was(
     fresh: Results, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

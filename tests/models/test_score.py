@@ -217,7 +217,7 @@ def test_a_finished_network_is_not_read_again(
     paths = (results.logits("whole", 0), results.model_responses("whole", 0))
     score_model(study, results, "whole", 0)
     before = [path.stat().st_mtime_ns for path in paths]
-    monkeypatch.setattr("models.score.load_trained", _never)
+    monkeypatch.setattr("models.score_versions.load_trained", _never)
     score_model(study, results, "whole", 0)
     assert [path.stat().st_mtime_ns for path in paths] == before
     # What does not change a score does not ask for new ones.
@@ -238,7 +238,9 @@ def test_a_stopped_scoring_goes_on_with_the_version_at_which_it_was(
     scored: list[str] = []
     real = Reader.scores_by_reading
 
-    def counted(reader: Reader, clips: pd.DataFrame, readings: dict) -> dict[str, np.ndarray]:
+    def counted(
+        reader: Reader, clips: pd.DataFrame, readings: dict, noting: None
+    ) -> dict[str, np.ndarray]:
         if len(scored) == 2:
             raise KeyboardInterrupt
         scored.append(readings["drop"].get("body", "no body"))

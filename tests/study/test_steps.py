@@ -44,6 +44,7 @@ def with_field(study: Study, section: str, **fields: object) -> Study:
         ("training", {"image_size": 32}, {"frames", "train-baseline", "train-domainnet"}),
         ("training", {"threads": 3}, set()),
         ("masks", {"device": "cuda", "batch_size": 2}, set()),
+        ("scoring", {"frame_logits": True}, {"score-baseline", "score-domainnet"}),
         ("observers", {"lapse": 0.1}, {"simulate", "power"}),
         ("analysis", {"n_bootstrap": 500}, {"fit", "power"}),
     ],
@@ -58,6 +59,17 @@ def test_a_changed_model_changes_its_own_steps_only(tmp_path: Path, demo: Study)
     models = [demo.models[0], demo.models[1].model_copy(update={"absent_part": "drop"})]
     after = demo.model_copy(update={"models": models})
     assert changed_steps(tmp_path, demo, after) == {"score-domainnet", "saliency"}
+
+
+@pytest.mark.parametrize("field", [{"keep": "best"}, {"patience": 3}])
+def test_how_an_absent_part_is_read_matters_to_training_where_validation_decides(
+    tmp_path: Path, demo: Study, field: dict[str, object]
+) -> None:
+    before = with_field(demo, "training", **field)
+    models = [demo.models[0], demo.models[1].model_copy(update={"absent_part": "drop"})]
+    after = before.model_copy(update={"models": models})
+    expected = {"train-domainnet", "score-domainnet", "saliency"}
+    assert changed_steps(tmp_path, before, after) == expected
 
 
 def test_one_more_seed_changes_no_step_of_the_others(tmp_path: Path, demo: Study) -> None:
