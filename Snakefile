@@ -7,20 +7,19 @@
 # it repeats or that fails; so it never touches stimuli, checkpoints or responses, which the
 # commands keep up to date by themselves.
 
-import sys
+import shlex
 from pathlib import Path
 
-from cluster.container import in_container
 from cluster.sizes import JobSizes
+from cluster.toolkit import toolkit
 from study.config import load_study
 
 STUDY = load_study(config["study"])
 NETWORKS = [f"{model.name}-seed{seed}" for model in STUDY.models for seed in model.seeds]
-# -P: the results folder has folders named like our packages; Python must not look there.
-BODYSCENE = f"{sys.executable} -P -m bodyscene"
-if config.get("container"):
-    BODYSCENE = in_container(str(config["container"]), STUDY, Path(config["study"]), Path.cwd())
-WHERE = f"'{config['study']}' --results ."
+BODYSCENE = toolkit(
+    str(config.get("container") or ""), STUDY, Path(config["study"]), Path.cwd()
+)
+WHERE = f"{shlex.quote(config['study'])} --results ."
 BY_MARGIN = STUDY.trials.actions == "margin"
 # Of steps that use several; the same number wherever this file is read.
 CORES = int(config["cores"])
@@ -31,8 +30,11 @@ OF_SHARDS = f"of{SHARDS}"
 SIZES = JobSizes.read(Path("."))
 ASKS_FOR_MEMORY = config.get("memory", "asked") == "asked"
 # Step -> the most minutes and MB that its partition gives: SLURM lets a job wait for ever that asks
-# for more time.
-LIMITS = config.get("limits") or {}
+# for more time. Snakemake passes what was given on its command line as words.
+LIMITS = {
+    step: {name: int(most) for name, most in of_step.items()}
+    for step, of_step in (config.get("limits") or {}).items()
+}
 
 
 def asked_for(step, size, attempt, limit):

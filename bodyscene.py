@@ -15,6 +15,7 @@ from study.machine import usable_cores
 
 if TYPE_CHECKING:
     from study.config import Study
+    from study.results import Results
 
 app = typer.Typer(
     name="bodyscene",
@@ -45,32 +46,28 @@ add_cluster_commands(app)
 def run(
     study_file: StudyFile,
     results: ResultsFolder = None,
-    cores: Cores = ALL_CORES,
+    cores: Annotated[
+        int | None,
+        typer.Option("--cores", "-c", min=1, help="processes at once; default all cores"),
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(help="run on a cluster: slurm, or the folder of a profile of your own"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="only say how many jobs of each step there are")
+    ] = False,
 ) -> None:
     """Do the whole study, from clips to report; only what is missing or changed is done."""
-    from study.workflow import check_packages, run_workflow, this_machine
-
     with step("run", study_file, results) as (study, folder):
         if profile is not None:
             from cluster.submit import run_on_cluster
 
-            run_on_cluster(study, study_file, folder, profile, {IN_RUN: "1"})
+            run_on_cluster(study, study_file, folder, profile, {IN_RUN: "1"}, cores, dry_run)
         else:
-            # Before hours of stimuli, not after.
-            check_packages(study)
-            _check_networks(study)
-            if run_workflow(study_file, folder, this_machine(cores), {IN_RUN: "1"}):
-                from study.errors import StudyError
-
-                raise StudyError(
-                    f"a step did not succeed (its message is above and in {folder.root / 'logs'}); "
-                    "what was done is kept. Repeat the command when the cause is mended."
-                )
-        say(f"The report is {folder.report}")
+            _run_here(study, study_file, folder, cores or ALL_CORES, dry_run)
+        if not dry_run:
+            say(f"The report is {folder.report}")
 
 
 @app.command()
@@ -194,7 +191,8 @@ def train(
     results: ResultsFolder = None,
 ) -> None:
     """Train the study's networks; a training that was stopped goes on where it stopped."""
-    with step(_named("train", model, seed), study_file, results) as (study, folder):
+    name = _named("train", model, seed)
+    with step(name, study_file, results, by_several=True) as (study, folder):
         from models.train import train_model
 
         for name, number in _networks(study, model, seed):
@@ -419,6 +417,20 @@ def clip(
         masks = Masks(source="yolo", weights=weights)
         sheet = make_versions_of_one_clip(video, out, weights, Versions(), masks)
         say(f"The contact sheet is {sheet}")
+
+
+def _run_here(study: Study, study_file: Path, results: Results, cores: int, dry_run: bool) -> None:
+    from study.errors import StudyError
+    from study.workflow import check_packages, run_workflow, this_machine
+
+    # Before hours of stimuli, not after.
+    check_packages(study)
+    _check_networks(study)
+    if run_workflow(study_file, results, this_machine(cores, dry_run), {IN_RUN: "1"}, dry_run):
+        raise StudyError(
+            f"a step did not succeed (its message is above and in {results.root / 'logs'}); what "
+            "was done is kept. Repeat the command when the cause is mended."
+        )
 
 
 def _check_networks(study: Study) -> None:

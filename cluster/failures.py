@@ -47,7 +47,11 @@ def read_failures(events: Path) -> list[Failure]:
     """Return the jobs whose last event is a failure, in the order in which they failed."""
     last: dict[int, dict] = {}
     for line in events.read_text(encoding="utf-8").splitlines() if events.is_file() else ():
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:
+            # Cut short, where the disk was full.
+            continue
         if event["event"] == "sent" and event["job"] in last:
             # A further attempt that was cut short leaves the reason of the one before.
             continue
@@ -116,6 +120,8 @@ def _parts(failure: Failure, profile: Profile, log: str) -> Iterator[str]:
         yield "it was cancelled, by somebody (scancel) or by the cluster."
     elif not ended:
         yield _of_submission(failure)
+    else:
+        yield f"SLURM says {state}."
     if stopped := STOPPED.findall(log):
         yield f"Its state is saved: it goes on from step {stopped[-1]}."
     if words := OWN_WORDS.findall(log):
@@ -125,10 +131,12 @@ def _parts(failure: Failure, profile: Profile, log: str) -> Iterator[str]:
 
 
 def _of_submission(failure: Failure) -> str:
-    """Say why SLURM did not take a job."""
+    """Say why SLURM did not take a job, or what else the executor says."""
     said = re.search(r"error message was '(.*?)'", failure.reason, re.DOTALL)
-    words = said[1] if said else failure.reason
-    return f"SLURM did not take the job: {' '.join(words.split())}."
+    words = " ".join((said[1] if said else failure.reason).split())
+    if said or "submission failed" in words:
+        return f"SLURM did not take the job: {words}."
+    return words or "what it said stands above, and in the folder logs."
 
 
 def _any(marks: tuple[str, ...], text: str) -> bool:

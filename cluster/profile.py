@@ -6,6 +6,9 @@ compared with the cluster, and bodyscene's own ones, which stand under ``config`
 
 from __future__ import annotations
 
+import ast
+import builtins
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +30,15 @@ STEPS = (
 )
 # Snakemake's fields that name resources, and the one that counts threads, per step.
 OF_STEPS, THREADS, DEFAULTS = "set-resources", "set-threads", "default-resources"
+# Steps have these of their own, which comes before a default.
+SIZES = ("mem_mb", "runtime")
+# What the executor for SLURM reads; any other name would be carried along and do nothing.
+RESOURCES = (
+    *("slurm_partition", "slurm_account", "slurm_extra", "slurm_cluster", "cluster", "clusters"),
+    *("qos", "constraint", "runtime", "mem_mb", "mem_mb_per_cpu", "gres", "gpu", "gpu_model"),
+    *("mpi", "nodes", "tasks", "tasks_per_node", "tasks_per_gpu", "cpus_per_task", "cpus_per_gpu"),
+    *("disk_mb", "tmpdir"),
+)
 
 
 class OwnFields(BaseModel):
@@ -81,7 +93,8 @@ class Profile:
 
     def asks(self, step: str, resource: str) -> Any:
         """Return what a step asks for, None where the file does not say."""
-        return self.resources.get(step, {}).get(resource, self.defaults.get(resource))
+        value = self.resources.get(step, {}).get(resource, self.defaults.get(resource))
+        return _without_quotes(value) if isinstance(value, str) else value
 
     def field(self, step: str, resource: str) -> str:
         """Return where a user changes what a step asks for."""
@@ -137,14 +150,19 @@ def read_profile(name: str) -> Profile:
         raise StudyError(f"{file}: cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
         raise StudyError(f"{file}: expected fields such as 'executor: slurm', found {content!r}")
+    _check_fields(file, content)
     resources = _by_step(file, OF_STEPS, content)
+    defaults = _pairs(file, DEFAULTS, content.get(DEFAULTS))
+    executor = str(content.get("executor", "local"))
+    for field, asked in ((DEFAULTS, defaults), *_of_each_step(resources)):
+        _check_resources(file, field, asked, of_slurm=executor == "slurm")
     return Profile(
         file=file,
         own=_own_fields(file, content.get("config") or {}),
         resources=resources,
-        defaults=_pairs(file, DEFAULTS, content.get(DEFAULTS)),
+        defaults=defaults,
         threads=_threads(file, content),
-        executor=str(content.get("executor", "local")),
+        executor=executor,
         given=frozenset(content),
     )
 
@@ -158,6 +176,50 @@ def _find(name: str) -> Path:
         f"--profile {name}: expected a folder that holds a {NAME}, or one of the shipped "
         f"{shipped}; found neither {Path(name).resolve() / NAME} nor {SHIPPED / name / NAME}"
     )
+
+
+def _check_fields(file: Path, content: Mapping[str, Any]) -> None:
+    """Refuse what Snakemake answers with a page on how it is called."""
+    for field in (OF_STEPS, THREADS, DEFAULTS):
+        if field in content and not content[field]:
+            raise StudyError(f"{file}: {field} is empty; fill it, or remove the line")
+    if content.get("executor", "local") != "local" and "jobs" not in content:
+        raise StudyError(
+            f"{file}: the field jobs is missing; expected how many jobs may wait or run at once, "
+            "for instance 'jobs: 100'"
+        )
+    newer = sorted(file.parent.glob("config.v*+.yaml"))
+    if newer:
+        raise StudyError(
+            f"{newer[0]}: Snakemake would read it in the place of {file}; have one of them only"
+        )
+
+
+def _of_each_step(resources: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping]]:
+    return [(f"{OF_STEPS}.{step}", asked) for step, asked in resources.items()]
+
+
+def _check_resources(file: Path, field: str, asked: Mapping[str, Any], of_slurm: bool) -> None:
+    """Refuse what would silently do nothing, or end in an error of Snakemake's own code."""
+    for name, value in asked.items():
+        where = f"{file}: {field}.{name}"
+        if of_slurm and name not in RESOURCES:
+            near = difflib.get_close_matches(name, RESOURCES, 1)
+            raise StudyError(
+                f"{where} is unknown; "
+                + (f"is {near[0]} meant?" if near else f"expected one of {', '.join(RESOURCES)}")
+            )
+        if field == DEFAULTS and name in SIZES:
+            raise StudyError(
+                f"{where} has no effect, as every step asks for its own; give it for the steps "
+                f"that need it: {OF_STEPS}.STEP.{name}"
+            )
+        if isinstance(value, str) and hasattr(builtins, value):
+            # Snakemake computes values; this one is the name of one of Python's functions.
+            raise StudyError(
+                f"{where}: Snakemake takes {value} for a function of Python; write it in two pairs "
+                f"of quotes: \"'{value}'\""
+            )
 
 
 def _own_fields(file: Path, content: object) -> OwnFields:
@@ -206,6 +268,16 @@ def _threads(file: Path, content: Mapping[str, Any]) -> dict[str, int]:
                 f"{file}: {THREADS}.{step}: expected a number of CPU cores, found {count!r}"
             )
     return threads
+
+
+def _without_quotes(value: str) -> str:
+    """Take off quotes that stand inside those of YAML, as Snakemake does."""
+    if value[:1] in ("'", '"'):
+        try:
+            return str(ast.literal_eval(value))
+        except (SyntaxError, ValueError):
+            return value
+    return value
 
 
 def _check_steps(file: Path, field: str, given: object) -> None:

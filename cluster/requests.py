@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cluster.profile import Profile
 from cluster.sizes import JobSizes
-from cluster.slurm import Device, Partition, devices
+from cluster.slurm import Device, Nodes, Partition, devices
 from study.errors import StudyError
+
+# Steps that use one CPU core, whatever `cores_per_job` says.
+OF_ONE_CORE = ("margins", "plan", "simulate", "fit", "figures", "report")
 
 
 def check_requests(
@@ -38,12 +41,29 @@ def check_requests(
         Names the field of the profile, what it asks for, and what there is.
     """
     for step in steps:
-        partition = _partition(profile, step, cluster)
-        _check_time(profile, step, partition)
-        _check_devices(profile, step, partition, cluster)
-        _check_cpus(profile, step, partition)
-        if with_memory:
-            _check_memory(profile, step, sizes, partition)
+
+        def check(partition: Partition, step: str = step) -> None:
+            _check_time(profile, step, partition)
+            _check_devices(profile, step, partition, cluster)
+            _check_cpus(profile, step, partition)
+            if with_memory:
+                _check_memory(profile, step, sizes, partition)
+
+        _check_any(_partitions(profile, step, cluster), check)
+
+
+def _check_any(possible: Sequence[Partition], check: Callable[[Partition], None]) -> None:
+    """Raise what the first of several partitions lacks, where no other can do it either."""
+    first: StudyError | None = None
+    for partition in possible:
+        try:
+            check(partition)
+        except StudyError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
 
 
 def states_memory(profile: Profile, steps: Sequence[str], cluster: Mapping[str, Partition]) -> bool:
@@ -51,7 +71,11 @@ def states_memory(profile: Profile, steps: Sequence[str], cluster: Mapping[str, 
 
     Those that do not (RealMemory is not configured) refuse every job that asks for memory.
     """
-    return all(_partition(profile, step, cluster).states_memory for step in steps)
+    return all(
+        partition.states_memory
+        for step in steps
+        for partition in _partitions(profile, step, cluster)
+    )
 
 
 def limits(
@@ -60,18 +84,17 @@ def limits(
     """Return the most minutes and MB that a job of each step can be given."""
     found: dict[str, dict[str, int]] = {}
     for step in steps:
-        partition = _partition(profile, step, cluster)
-        found[step] = {"mem_mb": max(node.mem_mb for node in partition.nodes)}
-        if math.isfinite(partition.max_minutes):
-            found[step]["minutes"] = math.floor(partition.max_minutes)
+        possible = _partitions(profile, step, cluster)
+        found[step] = {"mem_mb": max(_most_mb(profile, step, each) for each in possible)}
+        minutes = max(partition.max_minutes for partition in possible)
+        if math.isfinite(minutes):
+            found[step]["minutes"] = max(1, math.floor(minutes))
     return found
 
 
-def _partition(profile: Profile, step: str, cluster: Mapping[str, Partition]) -> Partition:
-    asked = profile.asks(step, "slurm_partition")
-    if asked is None:
-        return next(iter(cluster.values()))
-    # SLURM takes the first of several that is free; what all have in common is not looked at.
+def _partitions(profile: Profile, step: str, cluster: Mapping[str, Partition]) -> list[Partition]:
+    """Return where a step may run: SLURM takes the first of several that is free."""
+    asked = profile.asks(step, "slurm_partition") or next(iter(cluster))
     names = str(asked).split(",")
     unknown = [name for name in names if name not in cluster]
     if unknown:
@@ -85,7 +108,7 @@ def _partition(profile: Profile, step: str, cluster: Mapping[str, Partition]) ->
             f"{profile.field(step, 'slurm_partition')}: partition {asked!r} takes no jobs now "
             f"(it is not up); there are {_those_up(cluster)}"
         )
-    return usable[0]
+    return usable
 
 
 def _those_up(cluster: Mapping[str, Partition]) -> str:
@@ -108,7 +131,7 @@ def _check_devices(
     profile: Profile, step: str, partition: Partition, cluster: Mapping[str, Partition]
 ) -> None:
     for resource, asked in _devices(profile, step):
-        if not any(device.serves(asked) for device in _all_devices(partition)):
+        if not any(nodes.have(asked) for nodes in partition.nodes):
             elsewhere = {
                 name: sorted({str(device) for device in _all_devices(other)})
                 for name, other in cluster.items()
@@ -126,12 +149,19 @@ def _check_devices(
 def _devices(profile: Profile, step: str) -> list[tuple[str, Device]]:
     """Return (field, devices on a node) that a step asks for."""
     asked = [("gres", device) for device in devices(str(profile.asks(step, "gres") or ""))]
-    count, kind = profile.asks(step, "gpu"), profile.asks(step, "gpu_model")
+    count, kind = _count(profile, step, "gpu"), profile.asks(step, "gpu_model")
     if count or kind:
-        nodes = int(profile.asks(step, "nodes") or 1)
-        on_a_node = -(-int(count or 1) // nodes)
+        nodes = _count(profile, step, "nodes") or 1
+        on_a_node = -(-(count or 1) // nodes)
         asked.append(("gpu_model" if kind else "gpu", Device("gpu", str(kind or ""), on_a_node)))
     return asked
+
+
+def _count(profile: Profile, step: str, resource: str) -> int:
+    value = profile.asks(step, resource)
+    if value is None or (isinstance(value, int) and value >= 0):
+        return value or 0
+    raise StudyError(f"{profile.field(step, resource)}: expected a whole number, found {value!r}")
 
 
 def _all_devices(partition: Partition) -> list[Device]:
@@ -155,14 +185,28 @@ def _check_memory(profile: Profile, step: str, sizes: JobSizes, partition: Parti
         # A guess is cut to what there is.
         return
     mem_mb = sizes.mem_mb(step, cores=_cpus(profile, step)) if asked is None else asked
-    most = max(node.mem_mb for node in partition.nodes)
+    most = _most_mb(profile, step, partition)
     if mem_mb > most:
         raise StudyError(
             f"{profile.field(step, 'mem_mb')}: {step} asks for {mem_mb:g} MB"
             + ("" if asked is not None else " (as `bodyscene plan-resources` measured)")
-            + f", but a node of partition {partition.name!r} has at most {most} MB"
+            + f", but a node of partition {partition.name!r} that has the rest of what it asks "
+            f"for has at most {most} MB"
         )
 
 
+def _most_mb(profile: Profile, step: str, partition: Partition) -> int:
+    """Return the memory of the largest node that has the CPU cores and devices of a step."""
+    able = [nodes for nodes in partition.nodes if _can_run(nodes, profile, step)]
+    return max(nodes.mem_mb for nodes in able or partition.nodes)
+
+
+def _can_run(nodes: Nodes, profile: Profile, step: str) -> bool:
+    return nodes.cpus >= _cpus(profile, step) and all(
+        nodes.have(asked) for _, asked in _devices(profile, step)
+    )
+
+
 def _cpus(profile: Profile, step: str) -> int:
-    return profile.threads.get(step, profile.own.cores_per_job)
+    usual = 1 if step in OF_ONE_CORE else profile.own.cores_per_job
+    return profile.threads.get(step, usual)

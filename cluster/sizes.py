@@ -23,6 +23,8 @@ VERSION = 1
 # asked for too much. Times from a GPU's data sheet are less sure than measured ones.
 TIME_FACTOR, ASSUMED_TIME_FACTOR, MEMORY_FACTOR = 3.0, 6.0, 1.5
 LEAST_MINUTES, LEAST_MB = 10, 2000
+# Each job also holds two Snakemakes, which start its step.
+SNAKEMAKES_MB = 500
 MB_STEP, MINUTES_STEP = 500, 5
 SHARDED = ("masks_shard", "segment_shard", "versions_shard")
 # Of the speed that each further core brings: clips are independent, the disk is shared.
@@ -135,7 +137,8 @@ class JobSizes:
         if not found:
             return DEFAULTS[step].mem_mb
         asked = max(each["memory_mb"] + (cores - 1) * each["process_mb"] for each in found)
-        return max(LEAST_MB, MB_STEP * math.ceil(asked * MEMORY_FACTOR / MB_STEP))
+        asked = SNAKEMAKES_MB + asked * MEMORY_FACTOR
+        return max(LEAST_MB, MB_STEP * math.ceil(asked / MB_STEP))
 
     def runtime_min(
         self, step: str, model: str | None = None, parts: int | None = None, cores: int = 1

@@ -36,12 +36,6 @@ class Device:
     kind: str
     count: int
 
-    def serves(self, asked: Device) -> bool:
-        """Tell whether a job that asks for `asked` can run where these devices are."""
-        return (
-            self.name == asked.name and asked.kind in ("", self.kind) and self.count >= asked.count
-        )
-
     def __str__(self) -> str:
         return ":".join(part for part in (self.name, self.kind, str(self.count)) if part)
 
@@ -61,6 +55,15 @@ class Nodes:
     cpus: int
     mem_mb: int
     devices: tuple[Device, ...]
+
+    def have(self, asked: Device) -> bool:
+        """Tell whether each of them has what a job asks for; without a kind, any kinds count."""
+        alike = (
+            device.count
+            for device in self.devices
+            if device.name == asked.name and asked.kind in ("", device.kind)
+        )
+        return sum(alike) >= asked.count
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,12 @@ def partitions() -> dict[str, Partition]:
     for line in ask("sinfo", "--noheader", "--exact", "--format", NODE_FORMAT).splitlines():
         name, state, limit, cpus, memory, gres = line.split("|")
         known = found.get(name)
-        node = Nodes(int(cpus), int(memory), devices(gres))
+        # Some versions add a plus where nodes differ.
+        node = Nodes(int(cpus.rstrip("+")), int(memory.rstrip("+")), devices(gres))
         nodes = (*(known.nodes if known else ()), node)
         found[name] = Partition(name, state == UP, minutes(limit), nodes)
+    if not found:
+        raise StudyError("this SLURM shows you no partition (see the command sinfo)")
     default = [
         name.removesuffix("*")
         for name in ask("sinfo", "--noheader", "--format", "%P").split()
@@ -157,6 +163,12 @@ def minutes(limit: str) -> float:
         return float("inf")
     days, hours, mins, seconds = (int(part or 0) for part in read.groups())
     return 1440 * days + 60 * hours + mins + seconds / 60
+
+
+def remembers_s() -> float:
+    """Return for how long squeue shows a job that has ended (MinJobAge), in seconds."""
+    read = re.search(r"^MinJobAge\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
+    return float(read[1]) if read else float("inf")
 
 
 def keeps_accounts() -> bool:

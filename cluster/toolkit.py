@@ -1,10 +1,11 @@
-"""Steps in an Apptainer container, for clusters on which nothing else may be installed."""
+"""Which bodyscene the jobs run: that of this Python, or that of an Apptainer container."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,37 +15,45 @@ from study.errors import StudyError
 from study.own_code import working_directory
 
 
-def in_container(container: str, study: Study, study_file: Path, results: Path) -> str:
-    """Return the command that runs bodyscene in a container.
+def toolkit(container: str, study: Study, study_file: Path, results: Path) -> str:
+    """Return the command, for a shell, that runs bodyscene in a job.
 
-    It sees what Apptainer binds by itself (home, temporary folder), the results folder, and the
-    folders of all files that the study names. GPUs are passed on where there are some.
+    A container sees what Apptainer binds by itself (home, temporary folder), the results folder,
+    and the folders of all files that the study names. GPUs are passed on where there are some.
     """
+    if not container:
+        # -P: results folders have folders named like our packages; Python must not look there.
+        return f"{shlex.quote(sys.executable)} -P -m bodyscene"
     folders = sorted({str(folder) for folder in _folders(study, study_file, results)})
-    binds = f"--bind {shlex.quote(','.join(folders))} " if folders else ""
-    return f"apptainer exec --nv {binds}{shlex.quote(container)} bodyscene"
+    return (
+        f"apptainer exec --nv --bind {shlex.quote(','.join(folders))} {shlex.quote(container)} "
+        "bodyscene"
+    )
 
 
-def check_in_container(container: str, study: Study, study_file: Path, results: Path) -> None:
-    """Let the toolkit in the container check the study, as it is that one which will run it.
+def check_toolkit(container: str, study: Study, study_file: Path, results: Path) -> None:
+    """Let the toolkit of the jobs check the study and its networks, in a process of its own.
+
+    So the coordinator, which stays for days, needs neither torch nor the memory that it takes.
 
     Raises
     ------
     StudyError
-        When there is no Apptainer or no such image, and with what the check in it says.
+        When there is no Apptainer or no such image, and with what the check says.
     """
-    if shutil.which("apptainer") is None:
+    if container and shutil.which("apptainer") is None:
         raise StudyError(
             f"config.container = {container!r}: there is no command 'apptainer' on this machine; "
             "load its module, or leave the field empty to run without a container"
         )
-    if not Path(container).exists():
+    if container and not Path(container).exists():
         raise StudyError(f"config.container = {container!r}: no such file")
-    bodyscene = in_container(container, study, study_file, results)
+    bodyscene = toolkit(container, study, study_file, results)
     command = shlex.split(f"{bodyscene} check {shlex.quote(str(study_file))} --networks")
     answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode:
-        raise StudyError(f"in {container}: {answer.stderr.strip()}")
+        where = f"in {container}: " if container else ""
+        raise StudyError(where + answer.stderr.strip().removeprefix("error: "))
 
 
 def _folders(study: Study, study_file: Path, results: Path) -> Iterator[Path]:

@@ -32,6 +32,8 @@ log = logging.getLogger("bodyscene")
 PATIENCE = timedelta(hours=6)
 # From step to step: for a slow disk, a state that is saved, a network that is compiled.
 STEP_PATIENCE = timedelta(minutes=10)
+# Most of Gloo's errors name a file of its source; those of a wait that was too long do not.
+MARKS_OF_GLOO = ("gloo", "wait timeout", "caused pair closure")
 
 
 @dataclass(frozen=True)
@@ -228,4 +230,4 @@ def _joined(launch: Launch) -> distributed.ProcessGroup:
 def _is_about_others(error: RuntimeError) -> bool:
     """Tell whether an error is of the talk between processes; Gloo's have no class of their own."""
     text = str(error).lower()
-    return isinstance(error, distributed.DistError) or "gloo" in text or "wait timeout" in text
+    return isinstance(error, distributed.DistError) or any(mark in text for mark in MARKS_OF_GLOO)

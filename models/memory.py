@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import resource
+import os
 import sys
 from collections.abc import Iterator
 
+import psutil
 import torch
 
 from study.errors import StudyError
@@ -22,6 +23,11 @@ def peak_mib(device: torch.device) -> float:
     """Return the most memory used so far: of the device on CUDA, else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB
+    if os.name == "nt":
+        return psutil.Process().memory_info().peak_wset / MIB
+    # Windows has no such module.
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MIB if sys.platform == "darwin" else peak / 1024
 

@@ -56,8 +56,8 @@ class SharedBatchNorm(_BatchNorm):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Normalise (B, C, ...)."""
-        is_shared = self.training or self.running_mean is None
-        seen = self._shared(frames) if is_shared else super().forward(frames)
+        # Only training is done by all at once: whoever validates alone would wait for the others.
+        seen = self._shared(frames) if self.training else super().forward(frames)
         for further in self.children():
             seen = further(seen)
         return seen
@@ -71,7 +71,7 @@ class SharedBatchNorm(_BatchNorm):
         mean = sums[:-1] / n_all.detach()
         centered = values - mean.view(shape)
         variance = _SumOfAll.apply(centered.square().sum(others)) / n_all.detach()
-        if self.training and self.track_running_stats:
+        if self.track_running_stats:
             self._remember(mean.detach(), variance.detach() * (n_all / (n_all - 1)).detach())
         seen = centered * (variance + self.eps).rsqrt().view(shape)
         if self.affine:

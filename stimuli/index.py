@@ -59,10 +59,15 @@ class Index:
         self._touched.add((kind, name))
         record = {"key": key, **content}
         self._records[kind, name] = record
-        at = {"at": time.time_ns()} if self._is_one_of_several else {}
+        at = {"at": self._now((kind, name))} if self._is_one_of_several else {}
         self._append(("\n" if self._torn else "") + _line(kind, name, record | at))
         self._torn = False
         return record
+
+    def _now(self, place: Place) -> int:
+        """Return a time later than that of what is known, whose maker's clock may be ahead."""
+        self._times[place] = max(time.time_ns(), self._times.get(place, 0) + 1)
+        return self._times[place]
 
     def keep(self, kind: Kind, name: str) -> None:
         """Let a record survive `compact`."""

@@ -109,7 +109,11 @@ class Claim:
         ------
         StudyError
         """
-        newest = newest_claim(self.path.parent)
+        try:
+            newest = newest_claim(self.path.parent)
+        except OSError:
+            # As for `renew`: a share that is away tells nothing.
+            return
         if newest is not None and number_of(newest) > number_of(self.path):
             raise StudyError(
                 f"{self.what} was taken over by {who_is(facts_of(newest))}, because this computer "
@@ -197,25 +201,34 @@ def holder(folder: Path, beat: Beat = BEAT) -> dict[str, Any] | None:
 
 def _take(folder: Path, what: str, beat: Beat, advice: str) -> Claim:
     tries_left = TRIES
+    # A name that is taken, listed or not: shares may list names from a cache for seconds.
+    met = 0
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        newest = newest_claim(folder)
-        path = path_of(folder, 1 if newest is None else number_of(newest) + 1)
+        highest = max(met, _highest_number(folder))
+        path = path_of(folder, highest + 1)
         try:
-            if newest is not None:
-                _check_free(newest, what, beat, advice)
+            if highest:
+                _check_free(path_of(folder, highest), what, beat, advice)
             make_claim(path)
-        except (FileExistsError, FileNotFoundError):
+        except (FileExistsError, FileNotFoundError) as error:
             # Another process was faster; the loop looks at its claim.
+            met = highest + 1 if isinstance(error, FileExistsError) else 0
             tries_left -= 1
             if not tries_left:
                 raise
             time.sleep(LOOK_AGAIN_S)
             continue
-        if newest_claim(folder) == path:
+        if _highest_number(folder) <= number_of(path):
             forget_old(path)
             return Claim(path, what)
         path.unlink(missing_ok=True)
+
+
+def _highest_number(folder: Path) -> int:
+    """Return the number of the newest claim, as far as it is listed; 0 without any."""
+    newest = newest_claim(folder)
+    return 0 if newest is None else number_of(newest)
 
 
 def _check_free(path: Path, what: str, beat: Beat, advice: str) -> None:

@@ -19,7 +19,7 @@ import psutil
 from study.files import PARTIAL_MARK, sync_folder
 from study.machine import machine_name, process_space, user_name
 
-NAME = re.compile(r"claim-\d+\.json")
+NAME = re.compile(r"claim-\d{3,}\.json")
 # Beside the newest one. Enough that a number is not made again by one who looked a moment ago.
 KEPT = 8
 
@@ -118,8 +118,12 @@ def is_renewed(path: Path, seconds: float) -> bool:
 
 def _renewed_ns(path: Path) -> int:
     """Return when a claim was renewed, by the disk; NFS asks its server when a file is opened."""
-    with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_mtime_ns
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+    except PermissionError:
+        # Another user's, whose files are private: it must not lock everybody else out for ever.
+        return path.stat().st_mtime_ns
 
 
 def age_of(path: Path) -> float:

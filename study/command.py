@@ -27,13 +27,17 @@ log = logging.getLogger("bodyscene")
 
 @contextlib.contextmanager
 def step(
-    name: str, study_file: Path, results_folder: Path | None
+    name: str, study_file: Path, results_folder: Path | None, by_several: bool = False
 ) -> Iterator[tuple[Study, Results]]:
-    """Load the study, hold its results folder, log to it, and put errors in words."""
+    """Load the study, hold its results folder, log to it, and put errors in words.
+
+    Of processes that torchrun or srun start together the first one does the step, alone unless it
+    is one that is done `by_several`.
+    """
     from study.config import load_study
     from study.files import sweep_partial_files
     from study.provenance import record_provenance
-    from study.results import Results
+    from study.results import SESSIONS, Results
     from study.steps import write_step_settings
     from study.writers import only_writer
 
@@ -41,6 +45,8 @@ def step(
         study = load_study(study_file)
         results = Results(results_folder or Path("results") / study.name)
         if is_beside_first():
+            if not by_several:
+                raise typer.Exit()
             yield study, results
             return
         with only_writer(results.root):
@@ -50,8 +56,9 @@ def step(
                 _log_to_file(results.step_log(name), name)
             else:
                 _log_to_file(results.log, name)
-                # Nobody else writes here now: what has a partial name was left by a kill.
-                sweep_partial_files(results.root)
+                # Nobody else writes here now, but for sessions on other computers: what has a
+                # partial name was left by a kill.
+                sweep_partial_files(results.root, but=SESSIONS)
                 record_provenance(study, results)
                 write_step_settings(study, results)
             yield study, results

@@ -134,9 +134,17 @@ def write_if_changed(path: Path, text: str) -> bool:
     return True
 
 
-def sweep_partial_files(folder: Path) -> int:
-    """Delete what a killed writer left under `folder`; return how many files that was."""
+def sweep_partial_files(folder: Path, but: str | None = None) -> int:
+    """Delete what a killed writer left under `folder`; return how many files that was.
+
+    Parameters
+    ----------
+    folder : Path
+    but : str, optional
+        A folder in it in which others may be writing.
+    """
     left = list(folder.rglob(f"{PARTIAL_MARK}*")) if folder.is_dir() else []
+    left = [path for path in left if path.relative_to(folder).parts[0] != but]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

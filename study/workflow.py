@@ -42,9 +42,12 @@ class Place:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def this_machine(cores: int) -> Place:
+def this_machine(cores: int, dry_run: bool = False) -> Place:
     """Return the place of steps that run here; what they log is all that is shown."""
-    return Place(("--cores", str(cores), "--quiet", "all"), {"cores": str(cores)})
+    shown = ("--logger", "bodyscene") if dry_run else ("--quiet", "all")
+    # Snakemake would take a folder `default` of the user's for a profile.
+    own = ("--workflow-profile", "none")
+    return Place((*own, "--cores", str(cores), *shown), {"cores": str(cores)})
 
 
 def check_packages(study: Study) -> None:
@@ -66,7 +69,11 @@ def check_packages(study: Study) -> None:
 
 
 def run_workflow(
-    study_file: Path, results: Results, place: Place, environment: Mapping[str, str]
+    study_file: Path,
+    results: Results,
+    place: Place,
+    environment: Mapping[str, str],
+    dry_run: bool = False,
 ) -> int:
     """Run every step that is missing or whose settings or inputs changed.
 
@@ -80,6 +87,8 @@ def run_workflow(
     place : Place
     environment : mapping of str to str
         That the steps see besides the caller's own and the place's.
+    dry_run : bool
+        Only say what there is to do.
 
     Returns
     -------
@@ -101,7 +110,10 @@ def run_workflow(
     command = [
         *(sys.executable, "-P", "-m", "study.snakemake_child", "--snakefile", str(SNAKEFILE)),
         *("--directory", str(results.root.resolve()), *place.arguments),
+        # Not one that the user has for other work (SNAKEMAKE_PROFILE).
+        *("--profile", "none"),
         *("--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--keep-going"),
+        *(["--dry-run"] if dry_run else []),
         *("--config", *(f"{name}={value}" for name, value in config.items())),
     ]
     # The user's own code and folders are sought where the user is, not where the steps work.
@@ -112,12 +124,13 @@ def run_workflow(
         )
         try:
             return _end_of(workflow, claim)
-        except StudyError:
-            workflow.send_signal(signal.SIGINT)
-            workflow.wait()
-            raise
         except KeyboardInterrupt:
             _interrupt(workflow)
+            raise
+        except BaseException:
+            # Whatever it was: no Snakemake is left behind.
+            workflow.send_signal(signal.SIGINT)
+            workflow.wait()
             raise
 
 

@@ -20,6 +20,8 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 EVENTS = "BODYSCENE_WORKFLOW_EVENTS"
+# Stand among the steps where Snakemake counts its jobs.
+NO_STEPS = ("all", "total")
 # The executor says these of every job, whether or not the cluster has accounts or counts memory.
 NOISE = (
     "No SLURM account given",
@@ -29,9 +31,9 @@ NOISE = (
     "Exiting because a job execution failed",
     "At least one job did not complete",
 )
-# How the executor says these two.
+# How the executor says these two; of a lost node it says "failed due to a node failure, ...".
 SUBMITTED = re.compile(r"Job (\d+) has been submitted with SLURM jobid (\S+)")
-ENDED = re.compile(r"SLURM-job '(?P<number>[^']*)' failed, SLURM status is: '(?P<state>\w+)'")
+ENDED = re.compile(r"SLURM-job '(?P<number>[^']*)' failed.*SLURM status is: '(?P<state>\w+)'")
 
 
 def title(step: str, wildcards: dict[str, str]) -> str:
@@ -47,7 +49,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         self._titles: dict[int, str] = {}
         self._steps: dict[int, str] = {}
-        self._just_done = ""
+        self._just_done = self._plan = ""
         path = os.environ.get(EVENTS)
         self._events = Path(path) if path else None
 
@@ -60,6 +62,7 @@ class LogHandler(LogHandlerBase):
 
     def _show(self, record: LogRecord) -> None:
         known = {
+            LogEvent.RUN_INFO: self._is_planned,
             LogEvent.JOB_INFO: self._job_is_sent,
             LogEvent.JOB_ERROR: self._job_failed,
             LogEvent.JOB_FINISHED: self._job_is_done,
@@ -68,6 +71,9 @@ class LogHandler(LogHandlerBase):
         event = getattr(record, "event", None)
         if event in known:
             known[event](vars(record))
+        elif event == LogEvent.ERROR:
+            # Of Snakemake itself, for instance of a field of the profile.
+            self._say_news(record.getMessage().strip())
         elif event is None:
             self._other(record)
 
@@ -76,8 +82,17 @@ class LogHandler(LogHandlerBase):
         if submitted := SUBMITTED.match(text):
             job, number = int(submitted[1]), submitted[2]
             self._say(f"{self._titles.get(job, 'a job')}: sent as SLURM job {number}")
-        elif text and record.levelno >= WARNING and not any(part in text for part in NOISE):
-            self._say(text)
+        elif record.levelno >= WARNING:
+            self._say_news(text)
+
+    def _is_planned(self, facts: dict[str, Any]) -> None:
+        jobs = dict(facts.get("stats") or {})
+        counts = (f"{count} {step}" for step, count in jobs.items() if step not in NO_STEPS)
+        plan = f"To do: {', '.join(counts)}"
+        # A dry run says it again at its end.
+        if plan != self._plan:
+            self._say(plan)
+        self._plan = plan
 
     def _job_is_sent(self, facts: dict[str, Any]) -> None:
         job, step = facts["jobid"], facts["rule_name"]
@@ -89,7 +104,9 @@ class LogHandler(LogHandlerBase):
         job, reason = facts["jobid"], facts["rule_msg"] or ""
         logs = [str(log) for log in facts["log"]]
         ended = ENDED.search(reason)
-        shown = f"SLURM job {ended['number']}: {ended['state']}" if ended else reason
+        # Otherwise SLURM did not take it; then follows the call, which is long.
+        words = " ".join(reason.partition("sbatch call:")[0].split())
+        shown = f"SLURM job {ended['number']}: {ended['state']}" if ended else words
         self._say(f"{self._titles.get(job, facts['rule_name'])}: failed. {shown}".strip())
         self._note("failed", job, reason=reason, logs=logs)
 
@@ -102,6 +119,10 @@ class LogHandler(LogHandlerBase):
     def _progress(self, facts: dict[str, Any]) -> None:
         # Snakemake says it after every job that ends.
         self._say(f"{self._just_done}: done ({facts['done']} of {facts['total']} jobs)")
+
+    def _say_news(self, text: str) -> None:
+        if text and not any(part in text for part in NOISE):
+            self._say(text)
 
     def _say(self, text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)

@@ -43,7 +43,7 @@ def explained(tmp_path: Path, reason: str, log: str = "") -> str:
         ("FAILED", "numpy: MemoryError: Unable to allocate", "set-resources.train.mem_mb in"),
         ("FAILED", "error: x.npz: the disk is full (No space)", "quota of your account"),
         ("FAILED", "OSError: [Errno 122] Disk quota exceeded", "quota of your account"),
-        ("NODE_FAIL", "", "its node was lost"),
+        ("FAILED", "nothing that is known", "SLURM says FAILED"),
         ("CANCELLED", "", "it was cancelled"),
     ],
 )
@@ -53,6 +53,28 @@ def test_the_cause_is_said(tmp_path: Path, state: str, log: str, said: str) -> N
     assert said in text
     assert str(tmp_path / "9.log") in text
     assert "Repeat the command" in text
+
+
+def test_a_lost_node_is_said(tmp_path: Path) -> None:
+    # The executor has other words for it.
+    text = explained(
+        tmp_path, "SLURM-job '9' failed due to a node failure, SLURM status is: 'NODE_FAIL'. Failed"
+    )
+    assert "its node was lost (NODE_FAIL)" in text
+
+
+def test_what_is_no_refusal_is_not_called_one(tmp_path: Path) -> None:
+    text = explained(tmp_path, "Missing files after 60 seconds: steps/fit.done.json")
+    assert "train baseline, seed 3: Missing files after 60 seconds" in text
+    assert "did not take" not in text
+    assert "stands above" in explained(tmp_path, "")
+
+
+def test_a_line_that_a_full_disk_cut_short_is_passed_over(tmp_path: Path) -> None:
+    explained(tmp_path, ENDED.format("TIMEOUT"))
+    events = tmp_path / "jobs.jsonl"
+    events.write_text(events.read_text() + '{"event": "fai')
+    assert [failure.step for failure in read_failures(events)] == ["train"]
 
 
 def test_a_jobs_own_words_are_passed_on(tmp_path: Path) -> None:

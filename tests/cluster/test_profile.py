@@ -36,8 +36,8 @@ def test_the_steps_are_the_rules_of_the_snakefile() -> None:
 def test_what_a_step_asks_for_comes_before_the_defaults(tmp_path: Path) -> None:
     folder = write(
         tmp_path,
-        "default-resources: [slurm_partition=cpu, runtime=2h]\n"
-        "set-resources:\n  train: {slurm_partition: gpu, mem_mb: 32000}\n"
+        "default-resources: [slurm_partition=cpu, qos=long]\n"
+        "set-resources:\n  train: {slurm_partition: gpu, mem_mb: 32000}\n  fit: {runtime: 2h}\n"
         "set-threads: {train: 8}\n",
     )
     profile = read_profile(folder)
@@ -47,7 +47,7 @@ def test_what_a_step_asks_for_comes_before_the_defaults(tmp_path: Path) -> None:
     assert profile.mem_mb("train") == 32000
     assert profile.threads == {"train": 8}
     assert "set-resources.train.mem_mb in" in profile.field("train", "mem_mb")
-    assert "default-resources.runtime in" in profile.field("fit", "runtime")
+    assert "default-resources.slurm_partition in" in profile.field("fit", "slurm_partition")
 
 
 def test_lists_of_snakemakes_own_form_are_read(tmp_path: Path) -> None:
@@ -76,6 +76,19 @@ def test_times_are_read_as_snakemake_reads_them(tmp_path: Path) -> None:
         ("set-resources: 3", "set-resources: expected a step a line, found 3"),
         ("a: [1", "cannot be read as YAML"),
         ("just words", "expected fields such as"),
+        ("set-resources: {}", "set-resources is empty"),
+        ("set-resources:\nset-threads: {fit: 1}", "set-resources is empty"),
+        ("executor: slurm", "the field jobs is missing"),
+        (
+            "{executor: slurm, jobs: 3, set-resources: {fit: {slurm_partion: gpu}}}",
+            r"set-resources\.fit\.slurm_partion is unknown; is slurm_partition meant",
+        ),
+        ("default-resources: {runtime: 2h}", r"default-resources\.runtime has no effect"),
+        ("default-resources: [mem_mb=4000]", r"default-resources\.mem_mb has no effect"),
+        (
+            "set-resources: {fit: {slurm_partition: all}}",
+            r"set-resources\.fit\.slurm_partition: Snakemake takes all for a function.*\"'all'\"",
+        ),
     ],
 )
 def test_a_mistake_names_file_and_field(tmp_path: Path, text: str, said: str) -> None:
@@ -83,6 +96,18 @@ def test_a_mistake_names_file_and_field(tmp_path: Path, text: str, said: str) ->
     with pytest.raises(StudyError, match=said) as error:
         read_profile(folder)
     assert str(tmp_path / "config.yaml") in str(error.value)
+
+
+def test_words_in_two_pairs_of_quotes_are_read_as_snakemake_reads_them(tmp_path: Path) -> None:
+    folder = write(tmp_path, "set-resources: {fit: {slurm_partition: \"'all'\"}}\n")
+    assert read_profile(folder).asks("fit", "slurm_partition") == "all"
+
+
+def test_a_second_file_that_snakemake_would_read_instead_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, "jobs: 3\n")
+    (tmp_path / "config.v8+.yaml").write_text("jobs: 4\n")
+    with pytest.raises(StudyError, match=r"config\.v8\+\.yaml: Snakemake would read it"):
+        read_profile(folder)
 
 
 def test_an_amount_that_is_none_is_named(tmp_path: Path) -> None:

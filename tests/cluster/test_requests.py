@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from cluster.profile import Profile, read_profile
-from cluster.requests import check_requests, limits, states_memory
+from cluster.requests import OF_ONE_CORE, check_requests, limits, states_memory
 from cluster.sizes import DEFAULTS, JobSizes
 from cluster.slurm import Device, Nodes, Partition, ask, devices, minutes, partitions
 from study.errors import StudyError
+from study.workflow import SNAKEFILE
 
 GUESSED = JobSizes({}, "nothing was measured")
 CPU = Partition("cpu", True, 600.0, (Nodes(32, 64_000, ()), Nodes(64, 256_000, ())))
@@ -135,3 +137,51 @@ def test_memory_is_left_out_where_the_cluster_does_not_count_it(tmp_path: Path) 
     assert not states_memory(profile, ["train"], silent)
     check_requests(profile, ["train"], GUESSED, silent, with_memory=False)
     assert states_memory(profile, ["train"], CLUSTER)
+
+
+def test_one_of_several_partitions_is_enough(tmp_path: Path) -> None:
+    text = "set-resources: {train: {slurm_partition: 'cpu,gpu', gres: 'gpu:1', runtime: 3d}}"
+    profile = profile_of(tmp_path, text)
+    check(profile, "train")
+    assert limits(profile, ["train"], CLUSTER) == {"train": {"mem_mb": 500_000}}
+    neither = profile_of(tmp_path, text.replace("gpu:1", "gpu:9"))
+    with pytest.raises(StudyError, match=r"train\.runtime.*'cpu' allows 600"):
+        check(neither, "train")
+
+
+def test_a_default_partition_that_is_down_is_refused(tmp_path: Path) -> None:
+    down = {"cpu": dataclasses.replace(CPU, is_up=False), "gpu": GPU}
+    with pytest.raises(StudyError, match="'cpu' takes no jobs now"):
+        check(profile_of(tmp_path, "jobs: 3"), "frames", cluster=down)
+
+
+def test_memory_is_that_of_nodes_with_the_gpus(tmp_path: Path) -> None:
+    mixed = Partition("gpu", True, 600.0, (*GPU.nodes, Nodes(64, 900_000, ())))
+    text = "set-resources: {train: {gres: 'gpu:1', mem_mb: 600000}, fit: {mem_mb: 600000}}"
+    profile = profile_of(tmp_path, text)
+    check(profile, "fit", cluster={"gpu": mixed})
+    with pytest.raises(StudyError, match=r"train\.mem_mb.*at most 500000 MB"):
+        check(profile, "train", cluster={"gpu": mixed})
+    assert limits(profile, ["train"], {"gpu": mixed})["train"]["mem_mb"] == 500_000
+
+
+def test_gpus_of_any_kind_are_counted_together(tmp_path: Path) -> None:
+    both = Nodes(64, 100_000, (Device("gpu", "a100", 2), Device("gpu", "v100", 2)))
+    mixed = {"gpu": Partition("gpu", True, 600.0, (both,))}
+    check(profile_of(tmp_path, "set-resources: {train: {gres: 'gpu:4'}}"), "train", cluster=mixed)
+    typed = profile_of(tmp_path, "set-resources: {train: {gres: 'gpu:a100:4'}}")
+    with pytest.raises(StudyError, match="has gpu:a100:4"):
+        check(typed, "train", cluster=mixed)
+
+
+def test_a_number_of_gpus_that_is_none_is_named(tmp_path: Path) -> None:
+    profile = profile_of(tmp_path, "set-resources: {train: {gpu: two}}")
+    with pytest.raises(StudyError, match=r"train\.gpu in.*a whole number, found 'two'"):
+        check(profile, "train")
+
+
+def test_steps_of_one_core_are_those_without_threads_in_the_snakefile(tmp_path: Path) -> None:
+    rules = re.split(r"^ *(?:use )?rule ", SNAKEFILE.read_text(encoding="utf-8"), flags=re.M)[1:]
+    alone = {rule.split(":")[0] for rule in rules if "shell:" in rule and "threads:" not in rule}
+    assert set(OF_ONE_CORE) == alone
+    check(profile_of(tmp_path, "config: {cores_per_job: 65}"), *OF_ONE_CORE)

@@ -81,18 +81,20 @@ def test_short_jobs_ask_for_ten_minutes_and_two_gigabytes(tmp_path: Path) -> Non
     assert (sizes.runtime_min("report"), sizes.mem_mb("report")) == (10, 2000)
 
 
-def test_memory_is_half_more_than_measured_and_grows_with_processes(tmp_path: Path) -> None:
+def test_memory_is_half_more_than_measured_and_snakemakes_and_grows_with_processes(
+    tmp_path: Path,
+) -> None:
     sizes = sizes_of(tmp_path, entry("masks_shard", memory_mb=2000.0, process_mb=1000.0))
-    assert sizes.mem_mb("masks_shard") == 3000
-    assert sizes.mem_mb("masks_shard", cores=4) == 7500
+    assert sizes.mem_mb("masks_shard") == 3500
+    assert sizes.mem_mb("masks_shard", cores=4) == 8000
 
 
 def test_networks_differ_and_without_a_name_the_largest_counts(tmp_path: Path) -> None:
     small = entry("train", "small", memory_mb=2000.0, work_s=3600.0)
     large = entry("train", "large", memory_mb=8000.0, work_s=7200.0)
     sizes = sizes_of(tmp_path, small, large)
-    assert sizes.mem_mb("train", "small") == 3000
-    assert sizes.mem_mb("train", "large") == sizes.mem_mb("train") == 12000
+    assert sizes.mem_mb("train", "small") == 3500
+    assert sizes.mem_mb("train", "large") == sizes.mem_mb("train") == 12500
     assert sizes.runtime_min("train", "small") == 180
     assert sizes.runtime_min("train") == 360
 
@@ -136,9 +138,9 @@ def test_a_changed_network_leaves_what_is_known_of_the_others(tmp_path: Path) ->
     measured = (entry("train", "small", memory_mb=4000.0), entry("train", "large"))
     changed = STUDY.replace("resnet50", "resnet101").replace("seeds = [0]", "seeds = [0, 1]")
     sizes = sizes_of(tmp_path, *measured, entry("report", memory_mb=4000.0), study=changed)
-    assert sizes.mem_mb("train", "small") == 6000
+    assert sizes.mem_mb("train", "small") == 6500
     assert sizes.mem_mb("train", "large") == DEFAULTS["train"].mem_mb
-    assert sizes.mem_mb("report") == 6000
+    assert sizes.mem_mb("report") == 6500
     assert "model large" in sizes.reason
 
 

@@ -83,6 +83,22 @@ def test_a_process_that_never_comes() -> None:
         connect(launch, timedelta(seconds=1), timedelta(seconds=1))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[../third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:29",
+        "Wait timeout",
+        "Application timeout caused pair closure",
+    ],
+)
+def test_a_lost_process_is_known_by_what_gloo_says(said: str) -> None:
+    lost = pytest.raises(StudyError, match="2 of 4 lost another one")
+    with lost, Processes(1, 4).losses_in_words():
+        raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="shapes"), Processes(1, 4).losses_in_words():
+        raise RuntimeError("shapes differ")
+
+
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=SLOW)])
 @pytest.mark.parametrize("backbone", ["plain_net:Plain", pytest.param("tiny", marks=SLOW)])
 @pytest.mark.parametrize("by", ["torchrun", pytest.param("srun", marks=SLOW)])
@@ -112,6 +128,8 @@ def test_several_processes_learn_as_one_does(
     )
     study = study.model_copy(update={"models": [model]})
     (tmp_path / "study.toml").write_text(dump_study(study))
+    # Another test's, of another folder, which is gone.
+    sys.modules.pop("plain_net", None)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         final = train_model(study, results, "parts", 0)

@@ -70,3 +70,12 @@ def test_on_cuda_torch_has_its_own() -> None:
     weight = network[1][0].weight
     assert isinstance(share_norms(network, cpu)[1][0], SharedBatchNorm)
     assert network[1][0].weight is weight
+
+
+def test_who_validates_alone_waits_for_nobody() -> None:
+    """Without running statistics torch's layer uses those of the batch when it is read, too."""
+    layer = nn.BatchNorm1d(2, track_running_stats=False)
+    frames = torch.arange(8.0).view(4, 2)
+    expected = layer.eval()(frames)
+    # No processes were joined: whatever asks them raises.
+    torch.testing.assert_close(SharedBatchNorm(layer).eval()(frames), expected)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+
+import pytest
 
 from stimuli.index import Index
 from stimuli.journals import INDEX_NAME, gather_journals, open_beside
@@ -19,6 +22,21 @@ def test_the_later_record_is_true_in_whatever_file_it_stands(tmp_path: Path) -> 
         assert index.get("render", "clip", "newest") == {"key": "newest"}
     open_beside(tmp_path, "masks-2of3").put("render", "clip", "older")
     assert open_beside(tmp_path, "masks-1of4").get("render", "clip", "newest") is None
+
+
+def test_a_machine_whose_clock_is_behind_is_heard_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_beside(tmp_path, "masks-1of2").put("render", "clip", "older")
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
+    slow = open_beside(tmp_path, "masks-1of3")
+    slow.put("render", "clip", "between")
+    slow.put("render", "clip", "newest")
+    for name in ("masks-1of2", "masks-1of3", "versions-1of1"):
+        assert open_beside(tmp_path, name).get("render", "clip", "newest") is not None
+    gather_journals(tmp_path)
+    assert Index(tmp_path / INDEX_NAME).get("render", "clip", "newest") is not None
 
 
 def test_gathered_journals_are_as_if_one_process_had_written(tmp_path: Path) -> None:

@@ -325,3 +325,74 @@ def test_a_holder_that_is_halted_goes_on_or_learns_that_it_was_taken_over(tmp_pa
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+class TestAShareThatListsNamesLate:
+    """SMB on Windows lists a folder from a cache for ten seconds; NFS may, too."""
+
+    def test_a_claim_that_is_not_listed_is_seen_when_its_name_is_taken(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        path = of_another_computer(tmp_path, age_s=0.1)
+        monkeypatch.setattr(study.claim, "newest_claim", lambda folder: None)
+        with pytest.raises(HeldElsewhere, match="of ada on lab-2"), claimed(tmp_path, "07", QUICK):
+            pass
+        path.write_text(json.dumps({**json.loads(path.read_text()), "released": True}))
+        with claimed(tmp_path, "07", QUICK) as claim:
+            assert claim.path.name == "claim-002.json"
+            assert claim.path.is_file()
+
+    def test_a_name_that_was_taken_for_a_moment_is_forgotten(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        real, made = study.claim.make_claim, []
+
+        def make(path: Path) -> None:
+            made.append(path.name)
+            if len(made) == 1:
+                raise FileExistsError(path)
+            real(path)
+
+        monkeypatch.setattr(study.claim, "make_claim", make)
+        with claimed(tmp_path, "07", QUICK):
+            pass
+        assert made == ["claim-001.json", "claim-001.json"]
+
+
+def test_a_share_that_is_away_for_a_moment_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def away(*_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with claimed(tmp_path, "07", QUICK) as claim:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", away)
+            patch.setattr(Path, "glob", away)
+            claim.check()
+        newer = {"machine": "lab-2", "process": 1, "user": "ada", "since_utc": "noon"}
+        claim.path.with_name("claim-002.json").write_text(json.dumps(newer))
+        with pytest.raises(StudyError, match="taken over by process 1 of ada"):
+            claim.check()
+
+
+def test_another_users_private_claim_locks_nobody_out_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Root reads everything, so the refusal is put in here."""
+    private = of_another_computer(tmp_path, age_s=0.1)
+    real = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path == private:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert holder(tmp_path) == {}
+    with pytest.raises(HeldElsewhere, match="is being held"), claimed(tmp_path, "07", QUICK):
+        pass
+    os.utime(private, (time.time() - 60,) * 2)
+    assert holder(tmp_path) is None
+    with claimed(tmp_path, "07", QUICK) as claim:
+        assert claim.path.name == "claim-002.json"
