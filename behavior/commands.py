@@ -12,11 +12,10 @@ from typing import Annotated
 
 import typer
 
-from study.command import errors_in_words, log_to_screen, say
+from study.command import StudyFile, errors_in_words, log_to_screen, say
 
 log = logging.getLogger("bodyscene")
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="the study file")]
 LabFolder = Annotated[
     Path | None,
     typer.Option(

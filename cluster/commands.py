@@ -5,19 +5,16 @@ It belongs to the command line of `bodyscene.py` and, like it, imports the room 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from study.command import say, step
+from study.command import ResultsFolder, StudyFile, say, step
 
 
 def plan_resources(
-    study_file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="the study file")],
-    results: Annotated[
-        Path | None, typer.Option("--results", help="results folder; default results/STUDY_NAME")
-    ] = None,
+    study_file: StudyFile,
+    results: ResultsFolder = None,
     minutes: Annotated[float, typer.Option(help="about how long to measure")] = 2.0,
     clips: Annotated[
         int | None, typer.Option(help="of the data set, where it is not on this machine")

@@ -12,13 +12,25 @@ import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from study.machine import usable_cores
 
 if TYPE_CHECKING:
     from study.config import Study
     from study.results import Results
+
+# Of every verb.
+ALL_CORES = usable_cores()
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="the study file")]
+ResultsFolder = Annotated[
+    Path | None, typer.Option("--results", help="results folder; default results/STUDY_NAME")
+]
+Cores = Annotated[
+    int, typer.Option("--cores", "-c", min=1, help="processes at once; default all cores")
+]
 
 # Set for the commands that a workflow starts.
 IN_RUN = "BODYSCENE_IN_RUN"
