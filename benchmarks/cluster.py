@@ -31,6 +31,7 @@ from pathlib import Path
 
 import psutil
 
+from cluster.slurm import partitions
 from cluster.submit import prefix_of
 from study.config import load_study
 from study.results import Results
@@ -142,7 +143,10 @@ def timed_run(folder: Path, slots: int, options: argparse.Namespace) -> Spans:
         epochs=options.epochs,
     )
     steps = ("masks_shard", "versions_shard", "stimuli", "frames", "review", "plan", "train")
-    memory = "\n".join(f"  {step}:\n    mem_mb: {MEMORY_MB}" for step in steps)
+    # So that as many jobs fit on a node as there are slots; not every SLURM counts memory.
+    counts = all(partition.states_memory for partition in partitions().values())
+    asked = f"mem_mb: {MEMORY_MB}" if counts else "runtime: 60"
+    memory = "\n".join(f"  {step}:\n    {asked}" for step in steps)
     profile = folder / "profile"
     profile.mkdir()
     (profile / "config.yaml").write_text(

@@ -46,6 +46,7 @@ def check_requests(
             _check_time(profile, step, partition)
             _check_devices(profile, step, partition, cluster)
             _check_cpus(profile, step, partition)
+            _check_memory_counts(profile, step, partition)
             if with_memory:
                 _check_memory(profile, step, sizes, partition)
 
@@ -176,6 +177,15 @@ def _check_cpus(profile: Profile, step: str, partition: Partition) -> None:
         raise StudyError(
             f"{field} in {profile.file}: {step} asks for {cpus} CPU cores, but a node of "
             f"partition {partition.name!r} has at most {most}"
+        )
+
+
+def _check_memory_counts(profile: Profile, step: str, partition: Partition) -> None:
+    if profile.mem_mb(step) and not partition.states_memory:
+        raise StudyError(
+            f"{profile.field(step, 'mem_mb')}: the nodes of partition {partition.name!r} do not "
+            "say how much memory they have, and SLURM refuses whatever asks for some; remove the "
+            "field"
         )
 
 

@@ -133,10 +133,13 @@ def test_guesses_are_cut_to_what_there_is_and_not_refused(tmp_path: Path) -> Non
 
 def test_memory_is_left_out_where_the_cluster_does_not_count_it(tmp_path: Path) -> None:
     silent = {"all": Partition("all", True, float("inf"), (Nodes(4, 1, ()),))}
-    profile = profile_of(tmp_path, "set-resources: {train: {mem_mb: 8000}}")
+    profile = profile_of(tmp_path, "jobs: 3")
     assert not states_memory(profile, ["train"], silent)
     check_requests(profile, ["train"], GUESSED, silent, with_memory=False)
     assert states_memory(profile, ["train"], CLUSTER)
+    asking = profile_of(tmp_path, "set-resources: {train: {mem_mb: 8000}}")
+    with pytest.raises(StudyError, match=r"train\.mem_mb.*do not say how much memory"):
+        check_requests(asking, ["train"], GUESSED, silent, with_memory=False)
 
 
 def test_one_of_several_partitions_is_enough(tmp_path: Path) -> None:
