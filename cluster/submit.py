@@ -130,12 +130,12 @@ def _place_on_slurm(study: Study, results: Results, profile: Profile) -> Place:
             'pip install -e ".[cluster]" -c constraints.txt'
         )
     cluster, sizes = partitions(), JobSizes.read(results.root)
-    steps = steps_of(study, _n_shards(study, results, profile.own))
+    place = _place_elsewhere(study, results, profile)
+    steps = steps_of(study, int(place.config["shards"]))
     with_memory = states_memory(profile, steps, cluster)
     if not with_memory:
         log.info("The nodes of this cluster do not say how much memory they have; no job asks.")
     check_requests(profile, steps, sizes, cluster, with_memory)
-    place = _place_elsewhere(study, results, profile)
     return Place(
         (
             *place.arguments,
