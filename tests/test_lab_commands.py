@@ -23,27 +23,16 @@ from bodyscene import app
 from study.tables import read_table
 from study.writers import only_writer
 from tests.behavior.virtual_screen import NEEDED, ROOT, decider, run_with, start, virtual_screen
+from tests.tiny_world import TINY_WORLD
 
-STUDY = """
+STUDY = (
+    """
 name = "labday"
 title = "A study of a lab day"
 seed = 5
-[dataset]
-kind = "synthetic"
-n_actions = 5
-clips_per_action = 4
-width = 96
-height = 64
-n_frames = 3
-[split]
-validation_clips = 1
-test_clips = 1
-[masks]
-source = "truth"
-[versions]
-width = 96
-height = 64
-[trials]
+"""
+    + TINY_WORLD
+    + """[trials]
 n_participants = 3
 n_practice = 2
 n_catch = 1
@@ -58,6 +47,7 @@ break_every = 3
 familiarisation_s = 0.1
 practice_feedback = false
 """
+)
 # Of those that count, and of practice before them.
 N_TRIALS, N_PRACTICE = 6, 2
 # Robot and window share the machine with others.

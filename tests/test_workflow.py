@@ -13,26 +13,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-TINY = """
+from tests.tiny_world import TINY_WORLD
+
+TINY = (
+    """
 name = "tiny"
 title = "A tiny study"
 seed = 5
-[dataset]
-kind = "synthetic"
-n_actions = 5
-clips_per_action = 4
-width = 96
-height = 64
-n_frames = 3
-[split]
-validation_clips = 1
-test_clips = 1
-[masks]
-source = "truth"
-[versions]
-width = 96
-height = 64
-[trials]
+"""
+    + TINY_WORLD
+    + """[trials]
 n_participants = 6
 [training]
 image_size = 32
@@ -53,6 +43,7 @@ seeds = [0, 1]
 [analysis]
 n_bootstrap = 200
 """
+)
 
 
 def bodyscene(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

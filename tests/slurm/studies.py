@@ -14,33 +14,23 @@ from pathlib import Path
 import psutil
 
 from tests.slurm.local_cluster import LocalCluster
+from tests.tiny_world import TINY_WORLD
 
-STIMULI_ONLY = """
+STIMULI_ONLY = (
+    """
 name = "tiny"
 title = "A tiny study"
 seed = 5
-[dataset]
-kind = "synthetic"
-n_actions = 5
-clips_per_action = 4
-width = 96
-height = 64
-n_frames = 3
-[split]
-validation_clips = 1
-test_clips = 1
-[masks]
-source = "truth"
-[versions]
-width = 96
-height = 64
-[trials]
+"""
+    + TINY_WORLD
+    + """[trials]
 n_participants = 6
 [audit]
 run = false
 [analysis]
 n_bootstrap = 100
 """
+)
 WITH_NETWORKS = (
     STIMULI_ONLY
     + """
@@ -81,7 +71,7 @@ TRAINED_ON_GPUS = """set-resources:
 # How long a run took, what it said, where and when it ran; and the journal in the order in which
 # clips happened to be done.
 OF_ONE_RUN = (".snakemake", ".claims", "logs", "tensorboard")
-NAMES_OF_ONE_RUN = ("log.csv", "provenance.json", "bodyscene.log", "index.jsonl", ".bodyscene.lock")
+NAMES_OF_ONE_RUN = ("log.csv", "provenance.json", "bodyscene.log", "index.jsonl")
 WAIT_S = 240.0
 
 
